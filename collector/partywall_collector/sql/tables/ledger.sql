@@ -1,0 +1,35 @@
+-- A finding as the operator sees it, both sides named. The newest revision of an id is the finding.
+CREATE TABLE IF NOT EXISTS ledger (
+    finding_id String,
+    revision String,
+    recorded_at DateTime64(6, 'UTC'),
+    state LowCardinality(String),
+    rule LowCardinality(String),
+    title String,
+    sentence String,
+    severity LowCardinality(String),
+    verdict LowCardinality(String),
+    reasons Array(LowCardinality(String)),
+    proof LowCardinality(String),
+    attestation LowCardinality(String),
+    from_tenant LowCardinality(String),
+    to_tenant LowCardinality(String),
+    subject String,
+    session_id String,
+    request_id String,
+    trace_id String,
+    agent LowCardinality(String),
+    identity LowCardinality(String),
+    credential_id String,
+    dataset String,
+    party String,
+    operation LowCardinality(String),
+    first_seen DateTime64(9, 'UTC'),
+    last_seen DateTime64(9, 'UTC'),
+    calls Array(Tuple(trace_id String, span_id String)),
+    sources Array(Tuple(trace_id String, span_id String)),
+    chain String CODEC(ZSTD(3)),
+    evidence String CODEC(ZSTD(3))
+)
+ENGINE = MergeTree
+ORDER BY (finding_id, recorded_at)
