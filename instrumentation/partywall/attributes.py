@@ -1,0 +1,83 @@
+"""Every attribute name that Partywall writes or reads under its own namespace, each spelled once.
+
+A name states a *claim* of the process that wrote it. What the collector verified (the principal,
+the attestation grade) is never read from a span: it is written beside the span by the collector.
+All values are strings unless the line says otherwise.
+"""
+
+from typing import Final
+
+NAMESPACE: Final = "partywall."
+"""Prefix of every attribute below; nobody else writes it. Not an attribute itself."""
+
+TENANT_ID: Final = "partywall.tenant.id"
+"""The tenant (customer) that the session is bound to. string, an id of the registry"""
+
+TENANT_SOURCE: Final = "partywall.tenant.source"
+"""Where the binding of this span came from. string, `session` or `parent`"""
+
+SESSION_ID: Final = "partywall.session.id"
+"""One agent session: everything between opening and closing one binding. string"""
+
+REQUEST_ID: Final = "partywall.request.id"
+"""The request or ticket that started the session. string"""
+
+RUN_ID: Final = "partywall.run.id"
+"""One run of an agent; it holds a run together where its traces break apart. string"""
+
+IDENTITY_ID: Final = "partywall.identity.id"
+"""The identity that acts. string, a SPIFFE id or `issuer#subject`"""
+
+IDENTITY_TYPE: Final = "partywall.identity.type"
+"""What kind of identity acts. string: `workload`, `human`, `agent`, `service_account`, `api_key`"""
+
+SUBJECT_ID: Final = "partywall.subject.id"
+"""On whose behalf the identity acts (RFC 8693 `sub`). string"""
+
+ACTOR_CHAIN: Final = "partywall.actor.chain"
+"""The identities that act for one another, the current one first (RFC 8693 `act`). string[]"""
+
+CREDENTIAL_ID: Final = "partywall.credential.id"
+"""The credential in use: its `jti` or thumbprint, never the secret. string"""
+
+APPROVAL_ID: Final = "partywall.approval.id"
+"""The approval that the session or the call relies on. string"""
+
+POLICY_ID: Final = "partywall.policy.id"
+"""The policy that decided about the call. string"""
+
+POLICY_DECISION: Final = "partywall.policy.decision"
+"""What the policy decided. string: `allow`, `deny`, `warn`"""
+
+AGENT_NAME: Final = "partywall.agent.name"
+"""The agent that makes the call, where the framework does not say. string"""
+
+DATASET_ID: Final = "partywall.dataset.id"
+"""A dataset that the call reads or writes, named as OpenLineage names datasets. string, a URI"""
+
+DATASET_OPERATION: Final = "partywall.dataset.operation"
+"""What is done to the dataset. string: `read`, `write`, `delete`, `admin`, `list`, `send`"""
+
+DATASET_ACCESS: Final = "partywall.dataset.access"
+"""Span event, one for each dataset touched; it carries the two attributes above. event name"""
+
+PARTY_ID: Final = "partywall.party.id"
+"""Who the call sends to or fetches from: a mailbox, an account, a host, a user. string"""
+
+PARTY_KIND: Final = "partywall.party.kind"
+"""What kind of identifier the party is. string: `email`, `iban`, `url`, `phone`, ..."""
+
+OPERATION: Final = "partywall.operation"
+"""What the call does, where it names no dataset. string, as `partywall.dataset.operation`"""
+
+TOOL_SERVER: Final = "partywall.tool.server"
+"""The server that runs the tool (an MCP server, a remote host). string"""
+
+VALUES_IN: Final = "partywall.values.in"
+"""Keyed fingerprints of the identifiers in the arguments. string[], 64-bit unsigned decimals"""
+
+VALUES_OUT: Final = "partywall.values.out"
+"""Keyed fingerprints of the identifiers in the result. string[], 64-bit unsigned decimals"""
+
+ATTESTATION: Final = "partywall.attestation"
+"""Prefix reserved for the collector's own statement; dropped where it arrives on the wire."""
