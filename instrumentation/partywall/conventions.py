@@ -356,4 +356,4 @@ def _text(value: object) -> str:
     try:
         return json.dumps(value, default=str)
     except (TypeError, ValueError, RecursionError):  # odd keys, a cycle, or nested too deep
-        return repr(value)[:1000]
+        return f"<{type(value).__name__}>"
