@@ -1,0 +1,140 @@
+"""Typed identifiers in text: which ones there are, their one spelling, and their keyed fingerprint.
+
+The table `KINDS` has two readers: this module, and the collector, which renders it into SQL. So a
+pattern uses only what Python's `re` (with ASCII classes) and RE2 read alike: no look-around, no
+`\\s`, `\\w` or `\\d`, no flags. Each pattern has exactly one capturing group, the value.
+"""
+
+import hashlib
+import hmac
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of identifier and how it is brought into its one spelling.
+
+    A match counts if its value also matches `needs`. The spelling is the value without anything
+    that matches `remove`, in the given letter case. `pattern` is empty for a kind that has no form
+    of its own, a plain user name: it is compared, never found. `unique` says that one value belongs
+    to one record, so that meeting it at two places is evidence that data moved.
+    """
+
+    name: str
+    pattern: str
+    needs: str = ""
+    remove: str = ""
+    case: Literal["lower", "upper", "kept"] = "lower"
+    unique: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Identifier:
+    """An identifier found in a text, in its one spelling."""
+
+    kind: str
+    value: str
+
+
+_LABEL = r"[A-Za-z0-9-]{1,63}"
+_HOST = (
+    rf"(?:{_LABEL}\.){{1,8}}(?:[a-z]{{2,24}}|[A-Z]{{2,24}})\b|[0-9]{{1,3}}(?:\.[0-9]{{1,3}}){{3}}\b"
+)
+_USER_INFO = r"[^/?#@ \t\r\n\"'<>]{1,200}@"
+_REST_OF_URL = r"[/?#][^ \t\r\n\"'<>\\]*"
+
+# The first kind that matches at a place wins, and its whole match is taken out of the text: the
+# host of an address is no second identifier, nor is a token inside a link.
+KINDS: tuple[Kind, ...] = (
+    Kind("email", rf"([A-Za-z0-9._%+-]{{1,64}}@{_LABEL}(?:\.{_LABEL}){{1,8}})"),
+    Kind(
+        "uuid",
+        r"\b([0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12})\b",
+    ),
+    Kind(
+        "url",
+        rf"(?:https?://(?:{_USER_INFO})?)?({_HOST})(?::[0-9]{{1,5}})?(?:{_REST_OF_URL})?",
+        remove=r"^[Ww][Ww][Ww]\.",
+        unique=False,
+    ),
+    Kind(
+        "iban",
+        r"\b([A-Z]{2}[0-9]{2}(?:(?: [A-Z0-9]{4}){2,7}(?: [A-Z0-9]{1,3})?|[A-Z0-9]{11,30}))\b",
+        remove=r" ",
+        case="upper",
+    ),
+    Kind(
+        "phone",
+        r"(\+[0-9][0-9 .()-]{6,18}[0-9]|\b[0-9]{3}[ .-][0-9]{3}[ .-][0-9]{4})\b",
+        remove=r"[^0-9+]",
+    ),
+    Kind("token", r"\b([A-Za-z0-9_-]{20,128})\b", needs=r"[0-9]", case="kept"),
+    Kind("ref", r"\b([A-Za-z]{2,8}-[A-Za-z0-9]{5,18})\b", needs=r"[0-9]"),
+    Kind("user", "", unique=False),
+)
+
+FORMED: tuple[Kind, ...] = tuple(kind for kind in KINDS if kind.pattern)
+"""The kinds that can be found in text, in the order of the groups of `PATTERN`."""
+
+PATTERN = "|".join(f"(?:{kind.pattern})" for kind in FORMED)
+"""All patterns as one alternation: one pass over the text, one group a kind."""
+
+_BY_NAME = {kind.name: kind for kind in KINDS}
+_PATTERN = re.compile(PATTERN, re.ASCII)
+_NEEDS = {kind.name: re.compile(kind.needs) for kind in KINDS if kind.needs}
+_REMOVE = {kind.name: re.compile(kind.remove) for kind in KINDS if kind.remove}
+_EDGES = " \t\r\n"
+_LOWER = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
+_UPPER = str.maketrans("abcdefghijklmnopqrstuvwxyz", "ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+
+
+def find(text: str) -> list[Identifier]:
+    """Return the distinct identifiers of a text in the order of their first appearance."""
+    found: dict[Identifier, None] = {}
+    for match in _PATTERN.finditer(text):
+        if match.lastindex is None:
+            continue
+        kind = FORMED[match.lastindex - 1]
+        value = match[match.lastindex]
+        if kind.name in _NEEDS and not _NEEDS[kind.name].search(value):
+            continue
+        found[Identifier(kind.name, normalise(kind.name, value))] = None
+    return list(found)
+
+
+def normalise(kind: str, value: str) -> str:
+    """Return the one spelling of a value; a kind that the table lacks is only trimmed and lowered.
+
+    Letter case is ASCII only, so that Python and ClickHouse agree on every text.
+    """
+    value = value.strip(_EDGES)
+    if kind in _REMOVE:
+        value = _REMOVE[kind].sub("", value)
+    case = _BY_NAME[kind].case if kind in _BY_NAME else "lower"
+    if case == "kept":
+        return value
+    return value.translate(_LOWER if case == "lower" else _UPPER)
+
+
+def values_of(kind: str, text: str) -> list[str]:
+    """Return the values of one kind that an argument names: those found in it, else all of it.
+
+    "Ann <ann@example.com>, bob@example.com" names two mailboxes; "bob" is one user.
+    """
+    found = [identifier.value for identifier in find(text) if identifier.kind == kind]
+    whole = normalise(kind, text)
+    return found or ([whole] if whole else [])
+
+
+def fingerprint(key: bytes, kind: str, value: str) -> int:
+    """Return the keyed fingerprint of a normalised value, 64 bits."""
+    message = kind.encode() + b"\x00" + value.encode("utf-8", "surrogatepass")
+    return int.from_bytes(hmac.digest(key, message, hashlib.sha256)[:8], "big")
+
+
+def fingerprints(key: bytes, identifiers: Iterable[Identifier]) -> list[int]:
+    """Return the fingerprints of identifiers, in their order."""
+    return [fingerprint(key, identifier.kind, identifier.value) for identifier in identifiers]
