@@ -1,0 +1,1 @@
+"""What the operator knows: tenants, owners, parties, tools, grants, principals and sessions."""

@@ -1,0 +1,255 @@
+"""What the registry knows: one record class a kind, each field with its key, column and words.
+
+The classes are the one table from which the loader, the rows and docs/registry.md are derived.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, ClassVar
+
+from partywall import identifiers
+from partywall_collector.registry.schema import Field, Form
+
+FOREVER = datetime(2299, 12, 31, tzinfo=UTC)
+"""Stands for "no end" and "not revoked"; the last moment that the tables hold."""
+
+ANY = "*"
+"""Stands for every registered tenant, every request or every grantee."""
+
+PARTY_KINDS = tuple(kind.name for kind in identifiers.KINDS)
+"""Who a call sends to or fetches from. A `url` party is its host."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tenant:
+    """A customer whose data and records stay apart."""
+
+    kind: ClassVar = "tenants"
+    id: Annotated[
+        str, Field("The name that spans carry as tenant.", column="tenant_id", identifies=True)
+    ]
+    name: Annotated[str, Field("What people call it.")] = ""
+    store_content: Annotated[
+        bool, Field("Keep tool arguments, results and messages of this tenant.", Form.FLAG)
+    ] = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetOwner:
+    """Who owns the datasets that match a pattern."""
+
+    kind: ClassVar = "datasets"
+    pattern: Annotated[
+        str,
+        Field("Which datasets; `regex: R` may stand in its place.", Form.PATTERN, identifies=True),
+    ]
+    owner: Annotated[str, Field("The tenant that owns them.", Form.TENANT)] = ""
+    ownership: Annotated[
+        str,
+        Field(
+            "`tenant`: owned by `owner`. `commons`: nobody's, all may use it. "
+            "`shared`: several tenants write to it.",
+            choices=("tenant", "commons", "shared"),
+        ),
+    ] = "tenant"
+    sensitive: Annotated[bool, Field("A crossing that touches them weighs more.", Form.FLAG)] = (
+        False
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Party:
+    """A mailbox, account, host or user that a tenant knows."""
+
+    kind: ClassVar = "parties"
+    tenant: Annotated[str, Field("Whose it is.", Form.TENANT, column="tenant_id", identifies=True)]
+    party_kind: Annotated[
+        str,
+        Field("What it is.", column="kind", key="kind", choices=PARTY_KINDS, identifies=True),
+    ]
+    pattern: Annotated[
+        str,
+        Field("Which parties; `regex: R` may stand in its place.", Form.PATTERN, identifies=True),
+    ]
+    relation: Annotated[
+        str,
+        Field(
+            "`own`: belongs to the tenant. `standing`: the tenant deals with it as a rule.",
+            choices=("own", "standing"),
+        ),
+    ] = "own"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tool:
+    """How a tool's arguments name its datasets and its parties, and what it does to them."""
+
+    kind: ClassVar = "tools"
+    tool: Annotated[str, Field("The tool's name, as spans carry it.", identifies=True)]
+    operation: Annotated[
+        str,
+        Field(
+            "What it does: `read`, `write`, `send`, `fetch`, `admit`, ... "
+            "`{op}` takes it from the argument `op`.",
+            Form.OPERATION,
+        ),
+    ] = ""
+    datasets: Annotated[
+        tuple[str, ...],
+        Field("Names of datasets; `{path}` is filled from the argument.", Form.TEMPLATES),
+    ] = ()
+    party_kind: Annotated[
+        str, Field("What its parties are.", key="party.kind", choices=PARTY_KINDS)
+    ] = ""
+    party_arguments: Annotated[
+        tuple[str, ...],
+        Field("The arguments that name its parties.", Form.NAMES, key="party.arguments"),
+    ] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Relation:
+    """A standing grant: the grantee may touch datasets of a tenant without asking each time."""
+
+    kind: ClassVar = "relations"
+    id: Annotated[str, Field("Its name in the contract.", column="relation_id", identifies=True)]
+    tenant: Annotated[
+        str, Field("The owner, who grants.", Form.TENANT, column="tenant_id", identifies=True)
+    ]
+    grantee: Annotated[str, Field("Who may; `*` is everybody.", Form.GRANTEE)]
+    relation: Annotated[
+        str,
+        Field("Why: `delegated-administration`, `sub-processor`, ...", column="kind", key="kind"),
+    ] = ""
+    datasets: Annotated[tuple[str, ...], Field("Which datasets.", Form.PATTERNS)]
+    operations: Annotated[
+        tuple[str, ...], Field("Which operations; empty is all.", Form.NAMES)
+    ] = ()
+    valid_from: Annotated[datetime, Field("Its first moment.", Form.TIME, key="from")]
+    valid_until: Annotated[
+        datetime, Field("Its end, itself no longer valid.", Form.TIME, key="until")
+    ] = FOREVER
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approval:
+    """A decision by a tenant that a grantee may touch its datasets for one request."""
+
+    kind: ClassVar = "approvals"
+    id: Annotated[
+        str, Field("Its number where it was decided.", column="approval_id", identifies=True)
+    ]
+    tenant: Annotated[
+        str, Field("The owner, who approves.", Form.TENANT, column="tenant_id", identifies=True)
+    ]
+    grantee: Annotated[str, Field("Who may; `*` is everybody.", Form.GRANTEE)]
+    request: Annotated[str, Field("For which request; `*` is every request.", column="request_id")]
+    approver: Annotated[str, Field("Who decided.")] = ""
+    datasets: Annotated[tuple[str, ...], Field("Which datasets.", Form.PATTERNS)] = ()
+    parties: Annotated[tuple[str, ...], Field("Which parties.", Form.PATTERNS)] = ()
+    operations: Annotated[
+        tuple[str, ...], Field("Which operations; empty is all.", Form.NAMES)
+    ] = ()
+    valid_from: Annotated[datetime, Field("Its first moment.", Form.TIME, key="from")]
+    valid_until: Annotated[
+        datetime, Field("Its end, itself no longer valid.", Form.TIME, key="until")
+    ] = FOREVER
+    revoked: Annotated[
+        datetime, Field("When it was taken back.", Form.TIME, column="revoked_at")
+    ] = FOREVER
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credential:
+    """A credential's life: for whom, for which request, until when. Never the secret."""
+
+    kind: ClassVar = "credentials"
+    id: Annotated[
+        str,
+        Field("The id that spans carry.", column="credential_id", identifies=True),
+    ]
+    tenant: Annotated[str, Field("For which tenant.", Form.TENANT, column="tenant_id")]
+    identity: Annotated[str, Field("For which workload.")] = ""
+    request: Annotated[str, Field("For which request.", column="request_id")] = ""
+    issued: Annotated[datetime, Field("Its first moment.", Form.TIME, column="issued_at")]
+    expires: Annotated[
+        datetime, Field("Its end, itself no longer valid.", Form.TIME, column="expires_at")
+    ] = FOREVER
+    revoked: Annotated[
+        datetime, Field("When it was taken back.", Form.TIME, column="revoked_at")
+    ] = FOREVER
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Principal:
+    """Who may send spans, and for which tenants."""
+
+    kind: ClassVar = "principals"
+    id: Annotated[str, Field("Its name.", column="principal_id", identifies=True)]
+    tenants: Annotated[
+        tuple[str, ...],
+        Field("For whom it may send; `[*]` is every registered tenant.", Form.TENANTS),
+    ]
+    token_sha256: Annotated[
+        str,
+        Field(
+            "SHA-256 of its bearer token; `partywall registry token` makes one. "
+            "The token itself is refused.",
+            Form.DIGEST,
+        ),
+    ] = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """The request that opened a session, and what its text names."""
+
+    kind: ClassVar = "sessions"
+    request: Annotated[str, Field("The ticket.", column="request_id", identifies=True)]
+    session: Annotated[
+        str, Field("The session it opened.", column="session_id", identifies=True)
+    ] = ""
+    tenant: Annotated[
+        str, Field("For whom it works.", Form.TENANT, column="tenant_id", identifies=True)
+    ]
+    identity: Annotated[str, Field("The workload that serves it.")] = ""
+    opened: Annotated[datetime, Field("When.", Form.TIME, column="opened_at")]
+    named: Annotated[
+        tuple[tuple[str, str], ...],
+        Field("Parties that the request names; added to those found in `text`.", Form.IDENTIFIERS),
+    ] = ()
+    facts: Annotated[
+        str,
+        Field(
+            "The request as it was written. It is read once for what it names and asks; "
+            "the text itself is not stored.",
+            Form.REQUEST,
+            key="text",
+        ),
+    ] = "{}"
+
+
+Record = (
+    Tenant | DatasetOwner | Party | Tool | Relation | Approval | Credential | Principal | Session
+)
+
+KINDS: Mapping[str, type[Record]] = {
+    record.kind: record
+    for record in (
+        Tenant,
+        DatasetOwner,
+        Party,
+        Tool,
+        Relation,
+        Approval,
+        Credential,
+        Principal,
+        Session,
+    )
+}
+
+SINGULAR: Mapping[str, str] = {
+    kind: kind[:-3] + "y" if kind.endswith("ies") else kind[:-1] for kind in KINDS
+}
+"""A line of a JSON lines file names its kind in the singular or the plural."""

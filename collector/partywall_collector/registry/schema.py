@@ -1,0 +1,109 @@
+"""How a record class declares its fields, and what follows from the declaration: slots and rows."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, dataclass, fields
+from datetime import UTC
+from enum import StrEnum
+from functools import cache
+from typing import Any, TypeVar, cast, get_args, get_type_hints
+
+RecordT = TypeVar("RecordT")
+
+
+class Form(StrEnum):
+    """How the value of a key is written."""
+
+    TEXT = "text"
+    NAMES = "list of text"
+    FLAG = "true or false"
+    TIME = "time"
+    TENANT = "tenant"
+    GRANTEE = "tenant or *"
+    TENANTS = "list of tenants, or [*]"
+    PATTERN = "pattern"
+    PATTERNS = "list of patterns"
+    TEMPLATES = "list of templates"
+    OPERATION = "text or {argument}"
+    DIGEST = "64 hex digits"
+    IDENTIFIERS = "list of {kind, value}"
+    REQUEST = "free text"
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """What a registry file may say in one place."""
+
+    doc: str
+    form: Form = Form.TEXT
+    column: str = ""
+    """The table's column, where it is not named as the field."""
+    key: str = ""
+    """The key in a file, where it is not named as the field; a dot leads into a mapping."""
+    choices: tuple[str, ...] = ()
+    identifies: bool = False
+    """Together these fields say which record is replaced by a newer one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One field of a record class, with everything that was left to a default filled in."""
+
+    name: str
+    key: str
+    column: str
+    form: Form
+    doc: str
+    choices: tuple[str, ...]
+    identifies: bool
+    required: bool
+    default: Any
+
+
+@cache
+def slots(record: type[Any]) -> tuple[Slot, ...]:
+    """The fields of a record class, in the order of its declaration."""
+    return tuple(_slots(record))
+
+
+def _slots(record: type[Any]) -> Iterator[Slot]:
+    hints = get_type_hints(record, include_extras=True)
+    for declared in fields(record):
+        field: Field = get_args(hints[declared.name])[1]
+        yield Slot(
+            name=declared.name,
+            key=field.key or declared.name,
+            column=field.column or declared.name,
+            form=field.form,
+            doc=field.doc,
+            choices=field.choices,
+            identifies=field.identifies,
+            required=declared.default is MISSING,
+            default=declared.default,
+        )
+
+
+def row(record: object) -> dict[str, Any]:
+    """The record as a row of its table, without `recorded_at`."""
+    return {slot.column: getattr(record, slot.name) for slot in slots(type(record))}
+
+
+def record_of(kind: type[RecordT], columns: Mapping[str, Any]) -> RecordT:
+    """The record that a row of its table holds."""
+    return kind(**{slot.name: _value(slot.form, columns[slot.column]) for slot in slots(kind)})
+
+
+def _value(form: Form, stored: Any) -> Any:
+    """What a driver returns, as the record holds it."""
+    if form is Form.TIME:
+        return stored.replace(tzinfo=UTC) if stored.tzinfo is None else stored.astimezone(UTC)
+    if form is Form.IDENTIFIERS:
+        return tuple(_pair(item) for item in stored)
+    return tuple(cast("list[Any]", stored)) if isinstance(stored, list) else stored
+
+
+def _pair(item: Any) -> tuple[str, str]:
+    if isinstance(item, Mapping):
+        named = cast("Mapping[str, str]", item)
+        return named["kind"], named["value"]
+    kind, value = item
+    return kind, value
