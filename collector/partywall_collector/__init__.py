@@ -1,1 +1,1 @@
-"""Placeholder docstring: replaced by the owner."""
+"""Receives spans, binds each one to a tenant, and loads them into ClickHouse exactly once."""

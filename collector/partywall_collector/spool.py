@@ -1,0 +1,399 @@
+"""Accepted requests on disk until ClickHouse has them: append-only segments, one writer thread.
+
+A request is acknowledged when its envelope is behind an `fdatasync`. The requests that arrive
+during one sync share the next one. A segment grows as `<id>.open`, is renamed to `<id>.sealed` when
+it is full or old enough, is loaded by the loader, and is deleted once its rows are on disk.
+"""
+
+import contextlib
+import errno
+import fcntl
+import logging
+import os
+import secrets
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from partywall_collector.envelope import Envelope, TornFrame, frame, read
+
+log = logging.getLogger("partywall.spool")
+MIB = 1 << 20
+IOV_MAX = 512
+
+
+class SpoolError(Exception):
+    """The spool cannot take a request now; the sender should try again."""
+
+
+class SpoolFull(SpoolError):
+    """More waits for the store, or for the disk, than the configuration allows."""
+
+
+class SpoolInUse(Exception):
+    """Another process holds this spool."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """When a segment is sealed, and how much may wait."""
+
+    segment_spans: int = 100_000
+    segment_bytes: int = 64 * MIB
+    segment_age: float = 0.5
+    disk_bytes: int = 4096 * MIB
+    memory_bytes: int = 256 * MIB
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A sealed file that waits for the loader. The counts are 0 where another process wrote it."""
+
+    path: Path
+    size: int
+    requests: int
+    spans: int
+    sealed_at: float
+    recovered: bool = False
+    """Written by an earlier process, or a half: it may have been loaded before."""
+
+    @property
+    def id(self) -> str:
+        return self.path.stem
+
+
+@dataclass(slots=True)
+class _Open:
+    """The segment that is being written."""
+
+    path: Path
+    descriptor: int
+    born: float
+    size: int = 0
+    requests: int = 0
+    spans: int = 0
+    broken: bool = False
+    """A write failed: what is behind `size` is not to be trusted, nothing may follow it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """A request that is not yet on disk."""
+
+    pieces: tuple[bytes, bytes]
+    spans: int
+    done: Future[None] = field(default_factory=Future[None])
+
+    @property
+    def size(self) -> int:
+        return len(self.pieces[0]) + len(self.pieces[1])
+
+
+class Spool:
+    """The spool folder of one collector. Thread-safe."""
+
+    def __init__(self, folder: Path, limits: Limits | None = None) -> None:
+        self.folder = folder
+        self.limits = limits or Limits()
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._lock_file = _lock(folder)
+        self._change = threading.Condition()
+        self._waiting: list[_Waiting] = []
+        self._waiting_bytes = 0
+        self._open: _Open | None = None
+        self._sealed: list[Segment] = list(_recover(folder))
+        self._seal_asked = False
+        self._closing = False
+        self._last_stamp = 0
+        self._writer = threading.Thread(target=self._write, name="partywall-spool", daemon=True)
+        self._writer.start()
+
+    def append(
+        self, principal: str, tenants: tuple[str, ...], attestation: str, request: bytes, spans: int
+    ) -> Future[None]:
+        """Queue a request; the future is done when it is on disk, or holds a `SpoolError`."""
+        with self._change:
+            if self._closing:
+                raise SpoolError("the collector is stopping")
+            if self._on_disk() + self._waiting_bytes + len(request) > self.limits.disk_bytes:
+                raise SpoolFull("the spool is full: the store does not keep up or is down")
+            if self._waiting and self._waiting_bytes + len(request) > self.limits.memory_bytes:
+                raise SpoolFull("too many requests wait for the disk")
+            # Strictly rising, so that received_at names one envelope of this spool.
+            self._last_stamp = max(self._last_stamp + 1, time.time_ns())
+            envelope = Envelope(principal, tenants, attestation, self._last_stamp, request)
+        waiting = _Waiting(frame(envelope), spans)
+        with self._change:
+            if self._closing:
+                raise SpoolError("the collector is stopping")
+            self._waiting.append(waiting)
+            self._waiting_bytes += waiting.size
+            self._change.notify_all()
+        return waiting.done
+
+    def next(self, timeout: float) -> Segment | None:
+        """The oldest sealed segment, which stays in the spool until `remove` or `split`."""
+        with self._change:
+            self._change.wait_for(lambda: self._sealed, timeout)
+            return self._sealed[0] if self._sealed else None
+
+    def remove(self, segment: Segment) -> None:
+        """Forget a segment whose rows are on disk in the store."""
+        segment.path.unlink(missing_ok=True)
+        _sync_folder(self.folder)
+        with self._change:
+            self._sealed.remove(segment)
+            self._change.notify_all()
+
+    def split(self, segment: Segment) -> None:
+        """Replace a segment by its two halves, each a segment of its own.
+
+        The halves count only once the whole is gone: at the next start they are thrown away while
+        the whole is still there, so that no envelope is ever in two segments.
+        """
+        frames, damage = envelopes_of(segment.path)
+        middle = (len(frames) + 1) // 2
+        halves: list[Segment] = []
+        for name, part in (("a", frames[:middle]), ("b", frames[middle:])):
+            if part:
+                path = segment.path.with_name(f"{segment.id}.{name}.sealed")
+                size = _write_whole(path, part)
+                halves.append(Segment(path, size, len(part), 0, segment.sealed_at, True))
+        if damage:
+            kept = segment.path.with_suffix(".damaged")
+            kept.write_bytes(damage)
+            log.error("%s: %d damaged bytes of a segment are kept there", kept, len(damage))
+        _sync_folder(self.folder)
+        segment.path.unlink()
+        _sync_folder(self.folder)
+        with self._change:
+            at = self._sealed.index(segment)
+            self._sealed[at : at + 1] = halves
+
+    def seal(self) -> None:
+        """Seal what is open as soon as it is written, without waiting for its age."""
+        with self._change:
+            self._seal_asked = True
+            self._change.notify_all()
+
+    def wait_empty(self, timeout: float) -> bool:
+        """Whether everything that was appended has been removed within the time."""
+        self.seal()
+        with self._change:
+            return self._change.wait_for(
+                lambda: not (self._waiting_bytes or self._open or self._sealed), timeout
+            )
+
+    def backlog(self) -> tuple[int, int, float]:
+        """Segments that wait, bytes on disk, and the age in seconds of the oldest of them."""
+        with self._change:
+            born = [segment.sealed_at for segment in self._sealed[:1]]
+            if not born and self._open:
+                born = [self._open.born]
+            age = max(0.0, time.time() - born[0]) if born else 0.0
+            return len(self._sealed) + bool(self._open), self._on_disk(), age
+
+    def close(self) -> None:
+        """Write and seal what waits; what is sealed stays for the next start."""
+        with self._change:
+            self._closing = True
+            self._change.notify_all()
+        self._writer.join()
+        os.close(self._lock_file)
+
+    def _on_disk(self) -> int:
+        open_bytes = self._open.size if self._open else 0
+        return open_bytes + sum(segment.size for segment in self._sealed)
+
+    def _write(self) -> None:
+        while True:
+            with self._change:
+                while not (self._waiting or self._closing or self._ripe()):
+                    self._change.wait(self._patience())
+                batch = self._batch()
+            if batch:
+                self._commit(batch)
+            with self._change:
+                rest = bool(self._waiting)
+                if self._open and (self._ripe() or (self._closing and not rest)):
+                    self._seal_open(self._open)
+                if not rest:
+                    self._seal_asked = False
+                    self._change.notify_all()
+                    if self._closing:
+                        return
+
+    def _ripe(self) -> bool:
+        """Whether the open segment is to be sealed: full, asked for, or old while none waits."""
+        segment = self._open
+        if segment is None:
+            return False
+        limits = self.limits
+        if segment.spans >= limits.segment_spans or segment.size >= limits.segment_bytes:
+            return True
+        old = time.time() - segment.born >= self.limits.segment_age
+        return segment.broken or self._seal_asked or (old and not self._sealed)
+
+    def _patience(self) -> float | None:
+        if self._open is None or self._sealed:
+            return None  # a request, or the loader's `remove`, wakes the writer
+        return max(0.001, self._open.born + self.limits.segment_age - time.time())
+
+    def _batch(self) -> list[_Waiting]:
+        """What the open segment has room for, in the order of arrival; at least one request."""
+        room_bytes = self.limits.segment_bytes - (self._open.size if self._open else 0)
+        room_spans = self.limits.segment_spans - (self._open.spans if self._open else 0)
+        count = 0
+        for waiting in self._waiting:
+            room_bytes -= waiting.size
+            room_spans -= waiting.spans
+            if count and (room_bytes < 0 or room_spans < 0):
+                break
+            count += 1
+        batch, self._waiting = self._waiting[:count], self._waiting[count:]
+        return batch
+
+    def _commit(self, batch: list[_Waiting]) -> None:
+        """Write a batch, sync it, and only then acknowledge it."""
+        failure: OSError | None = None
+        try:
+            segment = self._open or self._create()
+            if segment.broken:
+                raise OSError(errno.EIO, "an earlier write failed")
+            _write_all(segment.descriptor, [piece for item in batch for piece in item.pieces])
+            os.fdatasync(segment.descriptor)
+        except OSError as error:
+            failure = error
+            log.error("%s: cannot write: %s", self.folder, error.strerror)
+            self._cut_back()
+        with self._change:
+            self._waiting_bytes -= sum(item.size for item in batch)
+            if self._open and not failure:
+                self._open.size += sum(item.size for item in batch)
+                self._open.requests += len(batch)
+                self._open.spans += sum(item.spans for item in batch)
+        for item in batch:
+            if failure:
+                item.done.set_exception(SpoolError(f"the spool cannot write: {failure.strerror}"))
+            else:
+                item.done.set_result(None)
+
+    def _create(self) -> _Open:
+        name = f"{time.time_ns():020d}-{secrets.token_hex(4)}.open"
+        path = self.folder / name
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+        _sync_folder(self.folder)
+        with self._change:
+            self._open = _Open(path, descriptor, time.time())
+        return self._open
+
+    def _cut_back(self) -> None:
+        """After a failed write, end the segment at its last acknowledged byte.
+
+        The next batch begins a new file: after a failed sync the pages of this one are not to be
+        trusted a second time.
+        """
+        if self._open:
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._open.descriptor, self._open.size)
+            self._open.broken = True
+
+    def _seal_open(self, segment: _Open) -> None:
+        sealed: list[Segment] = []
+        try:
+            if segment.size:
+                segment.path = segment.path.rename(segment.path.with_suffix(".sealed"))
+                _sync_folder(self.folder)
+                counts = (segment.size, segment.requests, segment.spans)
+                sealed = [Segment(segment.path, *counts, sealed_at=time.time())]
+            else:
+                segment.path.unlink()
+        except OSError as error:
+            log.error("%s: cannot seal: %s", segment.path, error.strerror)
+            self._change.wait(1)
+            return
+        os.close(segment.descriptor)
+        self._open = None
+        self._sealed += sealed
+        self._change.notify_all()
+
+
+def envelopes_of(path: Path) -> tuple[list[bytes], bytes]:
+    """The whole frames of a segment file, and the bytes behind them that are none."""
+    data = path.read_bytes()
+    frames, end = list[bytes](), 0
+    with contextlib.suppress(TornFrame):
+        for behind, _ in read(data):
+            frames.append(data[end:behind])
+            end = behind
+    return frames, data[end:]
+
+
+def _recover(folder: Path) -> Iterator[Segment]:
+    """The segments that an earlier process left, oldest first, with torn tails cut off."""
+    for path in folder.glob("*.open"):
+        frames, torn = envelopes_of(path)
+        if torn:
+            log.warning("%s: a torn tail of %d bytes was cut off", path, len(torn))
+        if not frames:
+            path.unlink()
+            continue
+        with path.open("r+b") as file:
+            file.truncate(sum(map(len, frames)))
+            os.fsync(file.fileno())
+        path.rename(path.with_suffix(".sealed"))
+    for path in folder.glob("*.part"):
+        path.unlink()
+    names = {path.stem for path in folder.glob("*.sealed")}
+    for path in folder.glob("*.sealed"):
+        if path.stem.rpartition(".")[0] in names:  # a half whose whole is still there
+            path.unlink()
+    _sync_folder(folder)
+    for path in sorted(folder.glob("*.sealed")):
+        stat = path.stat()
+        yield Segment(path, stat.st_size, 0, 0, stat.st_mtime, recovered=True)
+
+
+def _write_all(descriptor: int, pieces: list[bytes]) -> None:
+    for at in range(0, len(pieces), IOV_MAX):
+        part = pieces[at : at + IOV_MAX]
+        written = os.writev(descriptor, part)
+        if written < sum(map(len, part)):  # a short write: the rest goes in one piece
+            rest = memoryview(b"".join(part))[written:]
+            while rest:
+                rest = rest[os.write(descriptor, rest) :]
+
+
+def _write_whole(path: Path, frames: list[bytes]) -> int:
+    """A file that is there whole or not at all."""
+    part = path.with_suffix(".part")
+    with part.open("wb") as file:
+        file.writelines(frames)
+        file.flush()
+        os.fsync(file.fileno())
+    part.rename(path)
+    return sum(map(len, frames))
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _lock(folder: Path) -> int:
+    descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        raise SpoolInUse(
+            f"another collector writes to the spool {folder}; stop it, or give this one another"
+            " store"
+        ) from None
+    return descriptor
