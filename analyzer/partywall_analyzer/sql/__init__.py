@@ -1,0 +1,1 @@
+"""The statements of the analyzer, one a file; `statement("partywall_analyzer.sql", NAME)`."""
