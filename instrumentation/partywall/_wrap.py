@@ -1,0 +1,112 @@
+"""Runs a function of any kind inside a scope: plain, coroutine, generator or async generator.
+
+A scope is a context manager that yields the OpenTelemetry context to run in. A generator's code
+runs only while it is being advanced, so its context is attached for each step and taken off before
+the yield: attached once, it would leak into the caller.
+"""
+
+import functools
+import inspect
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, ParamSpec, TypeVar, cast
+
+from opentelemetry import context as context_api
+from opentelemetry.context import Context
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+OpenScope = Callable[[tuple[Any, ...], dict[str, Any]], AbstractContextManager[Context]]
+
+
+@contextmanager
+def attached(context: Context) -> Generator[None]:
+    """Make `context` the current one inside the block."""
+    token = context_api.attach(context)
+    try:
+        yield
+    finally:
+        context_api.detach(token)
+
+
+def wrap(function: Callable[P, R], open_scope: OpenScope) -> Callable[P, R]:
+    """`function`, each call of it inside the scope that `open_scope(args, kwargs)` opens."""
+    if inspect.isasyncgenfunction(function):
+        wrapped = _async_generator(function, open_scope)
+    elif inspect.isgeneratorfunction(function):
+        wrapped = _generator(function, open_scope)
+    elif inspect.iscoroutinefunction(function):
+        wrapped = _coroutine(function, open_scope)
+    else:
+        wrapped = _plain(function, open_scope)
+    return cast(Callable[P, R], functools.wraps(function)(wrapped))
+
+
+def _plain(function: Callable[..., Any], open_scope: OpenScope) -> Callable[..., Any]:
+    def call(*args: Any, **kwargs: Any) -> Any:
+        with open_scope(args, kwargs) as context, attached(context):
+            return function(*args, **kwargs)
+
+    return call
+
+
+def _coroutine(function: Callable[..., Any], open_scope: OpenScope) -> Callable[..., Any]:
+    async def call(*args: Any, **kwargs: Any) -> Any:
+        with open_scope(args, kwargs) as context, attached(context):
+            return await function(*args, **kwargs)
+
+    return call
+
+
+def _generator(function: Callable[..., Any], open_scope: OpenScope) -> Callable[..., Any]:
+    def call(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
+        with open_scope(args, kwargs) as context:
+            generator = function(*args, **kwargs)
+            advance: Callable[[Any], Any] = generator.send
+            value: Any = None
+            while True:
+                with attached(context):
+                    try:
+                        item = advance(value)
+                    except StopIteration as stop:
+                        return stop.value
+                    # Spans that the generator keeps open over the yield stay current inside it.
+                    context = context_api.get_current()
+                try:
+                    value = yield item
+                    advance = generator.send
+                except GeneratorExit:
+                    with attached(context):
+                        generator.close()
+                    raise
+                except BaseException as error:
+                    advance, value = generator.throw, error
+
+    return call
+
+
+def _async_generator(function: Callable[..., Any], open_scope: OpenScope) -> Callable[..., Any]:
+    async def call(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
+        with open_scope(args, kwargs) as context:
+            generator = function(*args, **kwargs)
+            advance: Callable[[Any], Any] = generator.asend
+            value: Any = None
+            while True:
+                with attached(context):
+                    try:
+                        item = await advance(value)
+                    except StopAsyncIteration:
+                        return
+                    context = context_api.get_current()
+                try:
+                    value = yield item
+                    advance = generator.asend
+                except GeneratorExit:
+                    with attached(context):
+                        await generator.aclose()
+                    raise
+                except BaseException as error:
+                    advance, value = generator.athrow, error
+
+    return call

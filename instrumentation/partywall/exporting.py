@@ -1,0 +1,145 @@
+"""`instrument`: one call that sets up the SDK and sends spans to a collector over OTLP.
+
+The exporters are imported inside: they cost more than all the rest, and a process that brings its
+own export never needs them.
+"""
+
+import os
+import threading
+from typing import Final, Literal, cast, get_args
+from weakref import WeakKeyDictionary
+
+from opentelemetry import trace
+from opentelemetry.sdk.environment_variables import (
+    OTEL_ATTRIBUTE_COUNT_LIMIT,
+    OTEL_EXPORTER_OTLP_HEADERS,
+    OTEL_EXPORTER_OTLP_PROTOCOL,
+    OTEL_EXPORTER_OTLP_TRACES_HEADERS,
+    OTEL_EXPORTER_OTLP_TRACES_PROTOCOL,
+    OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT,
+)
+from opentelemetry.sdk.resources import SERVICE_NAME, Resource
+from opentelemetry.sdk.trace import SpanLimits, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
+from opentelemetry.util.re import parse_env_headers
+
+from partywall.errors import InstrumentError
+from partywall.processor import SessionProcessor
+
+Protocol = Literal["http/protobuf", "grpc"]
+
+DEFAULT_PROTOCOL: Final = "http/protobuf"
+TRACES_PATH: Final = "/v1/traces"
+ATTRIBUTE_LIMIT: Final = 1024
+"""Room for attributes on a span where the environment sets none (the SDK's own is 128).
+
+The SDK makes room by dropping the oldest, which are the session's; a model call whose messages are
+flattened into attributes can pass 128.
+"""
+
+_lock = threading.Lock()
+_set_up: WeakKeyDictionary[TracerProvider, set[tuple[str, str]]] = WeakKeyDictionary()
+"""For each provider that has our processor: the exports that we added, as (protocol, endpoint)."""
+
+
+def instrument(
+    endpoint: str | None = None,
+    token: str | None = None,
+    service: str | None = None,
+    protocol: Protocol | None = None,
+) -> TracerProvider:
+    """Stamp every span with its session and send it to the collector at `endpoint`.
+
+    What is not given is read from the environment (`OTEL_EXPORTER_OTLP_*`, `OTEL_SERVICE_NAME`,
+    `OTEL_BSP_*`), then from OpenTelemetry's defaults; `token` goes out as the bearer token. Where
+    the process has a tracer provider already, the stamping is added to it, and an export only if
+    `endpoint` is given. A second call changes nothing. Spans are sent in the background and flushed
+    at exit; a collector that is down never disturbs the agent.
+    """
+    chosen = _protocol(protocol)
+    target = _endpoint(endpoint, chosen)
+    with _lock:
+        provider, ours = _provider(service)
+        exports = _set_up.get(provider)
+        if exports is None:
+            provider.add_span_processor(SessionProcessor())
+            exports = _set_up[provider] = set()
+        if (ours or endpoint) and (chosen, target) not in exports:
+            provider.add_span_processor(BatchSpanProcessor(_exporter(chosen, target, token)))
+            exports.add((chosen, target))
+        if ours:
+            trace.set_tracer_provider(provider)
+    return provider
+
+
+def _provider(service: str | None) -> tuple[TracerProvider, bool]:
+    """The provider of this process, and whether it was made here."""
+    existing = trace.get_tracer_provider()
+    if isinstance(existing, TracerProvider):
+        return existing, False
+    if not isinstance(existing, trace.ProxyTracerProvider):
+        kind = type(existing)
+        raise InstrumentError(
+            f"this process traces with {kind.__module__}.{kind.__qualname__}, which takes no span "
+            "processor: call partywall.instrument() before it, or use OpenTelemetry's SDK"
+        )
+    limits = None
+    if not (
+        os.environ.get(OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT)
+        or os.environ.get(OTEL_ATTRIBUTE_COUNT_LIMIT)
+    ):
+        limits = SpanLimits(max_span_attributes=ATTRIBUTE_LIMIT)
+    resource = Resource.create({SERVICE_NAME: service} if service else {})
+    return TracerProvider(resource=resource, span_limits=limits), True
+
+
+def _protocol(protocol: str | None) -> Protocol:
+    chosen = (
+        protocol
+        or os.environ.get(OTEL_EXPORTER_OTLP_TRACES_PROTOCOL)
+        or os.environ.get(OTEL_EXPORTER_OTLP_PROTOCOL)
+        or DEFAULT_PROTOCOL
+    )
+    if chosen not in get_args(Protocol):
+        raise InstrumentError(
+            f"protocol {chosen!r} (argument or {OTEL_EXPORTER_OTLP_PROTOCOL}) is not one of "
+            f"{', '.join(map(repr, get_args(Protocol)))}"
+        )
+    return cast(Protocol, chosen)
+
+
+def _endpoint(endpoint: str | None, protocol: Protocol) -> str:
+    """The address to send to; empty: whatever the environment says."""
+    if not endpoint:
+        return ""
+    if not endpoint.startswith(("http://", "https://")):
+        raise InstrumentError(
+            f"endpoint {endpoint!r} has no scheme: write http://{endpoint} (clear text) or "
+            f"https://{endpoint}"
+        )
+    if protocol == "grpc":
+        return endpoint
+    return endpoint.rstrip("/").removesuffix(TRACES_PATH) + TRACES_PATH
+
+
+def _exporter(protocol: Protocol, endpoint: str, token: str | None) -> SpanExporter:
+    headers = _headers(token)
+    if protocol == "grpc":
+        from opentelemetry.exporter.otlp.proto.grpc import trace_exporter as grpc
+
+        return grpc.OTLPSpanExporter(endpoint=endpoint or None, headers=headers)
+    from opentelemetry.exporter.otlp.proto.http import trace_exporter as http
+
+    return http.OTLPSpanExporter(endpoint=endpoint or None, headers=headers)
+
+
+def _headers(token: str | None) -> dict[str, str] | None:
+    """The environment's headers with the token; the gRPC exporter would take one or the other."""
+    if not token:
+        return None
+    if any(character.isspace() for character in token):
+        raise InstrumentError("the token holds white space: it was not copied as it was issued")
+    said = os.environ.get(OTEL_EXPORTER_OTLP_TRACES_HEADERS) or os.environ.get(
+        OTEL_EXPORTER_OTLP_HEADERS, ""
+    )
+    return {**parse_env_headers(said, liberal=True), "authorization": f"Bearer {token}"}
