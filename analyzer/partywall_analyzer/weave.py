@@ -1,0 +1,315 @@
+"""Weaves spans into lines and messages, and finds the path on which data can have moved.
+
+A line is a thing with a history: a call, a session, a dataset. A message joins two lines and goes
+forward in time (Lamport's space-time diagram). Each end of a message is a moment; every edge of
+the graph leads to a later moment, so each path is a possible flow and no path is a refutation.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import networkx as nx
+
+from partywall_analyzer.model import READS, Proof, Ref
+from partywall_analyzer.spans import Span
+
+# One weak hop outweighs any number of stronger ones, so the lightest path is the best proved one.
+_WEIGHTS: Final = {
+    Proof.P4: 1,
+    Proof.P3: 1,
+    Proof.P2: 10**6,
+    Proof.P1: 10**12,
+    Proof.P0: 10**18,
+}
+
+
+class Line(NamedTuple):
+    """A thing with a history: a call (its trace is `scope`), a session or a dataset."""
+
+    kind: str
+    id: str
+    scope: str = ""
+
+
+class Key(NamedTuple):
+    """A place in the one order of all that happens: time, then what a tie is decided by."""
+
+    time: int
+    phase: int
+    counter: int
+    part: int = 0
+
+
+class Moment(NamedTuple):
+    """A point on a line: a node of the graph."""
+
+    line: Line
+    key: Key
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One hop between two lines, with the grade of its proof."""
+
+    kind: str
+    sender: Moment
+    receiver: Moment
+    proof: Proof
+    values: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Witness:
+    """The best proved path from a source to a sink; its grade is that of its weakest hop."""
+
+    proof: Proof
+    hops: tuple[Message, ...]
+
+
+if TYPE_CHECKING:
+    Graph = nx.DiGraph[Moment]
+else:
+    Graph = nx.DiGraph
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A span with its times clamped, and the keys of its start and its end."""
+
+    span: Span
+    parent: Ref | None
+    start: Key
+    end: Key
+
+    @property
+    def line(self) -> Line:
+        return Line("call", self.span.span_id, self.span.trace_id)
+
+    @property
+    def begun(self) -> Moment:
+        return Moment(self.line, self.start._replace(part=1))
+
+    @property
+    def done(self) -> Moment:
+        return Moment(self.line, self.end._replace(part=2))
+
+
+class Weave:
+    """The graph of some spans: usually the one or two traces that a candidate names."""
+
+    def __init__(self, spans: Iterable[Span], *, commonplace: Collection[int] = ()) -> None:
+        """Weave these spans; values in `commonplace` carry nothing."""
+        self._places = _place(spans)
+        self.graph: Graph = nx.DiGraph()
+        moments: defaultdict[Line, set[Key]] = defaultdict(set)
+        for place in self._places.values():
+            moments[place.line] |= {place.begun.key, place.done.key}
+        for message in self._messages(commonplace):
+            moments[message.sender.line].add(message.sender.key)
+            moments[message.receiver.line].add(message.receiver.key)
+            self._add(message)
+        for line, keys in moments.items():
+            for earlier, later in pairwise(sorted(keys)):
+                self.graph.add_edge(Moment(line, earlier), Moment(line, later), weight=0)
+
+    def span(self, ref: Ref) -> Span | None:
+        """A span with its times clamped into those of its parents."""
+        place = self._places.get(ref)
+        return place.span if place else None
+
+    def ancestors(self, ref: Ref) -> list[Span]:
+        """The spans above one, the root first."""
+        above: list[Span] = []
+        place = self._places.get(ref)
+        while place and place.parent:
+            place = self._places[place.parent]
+            above.append(place.span)
+        return above[::-1]
+
+    def witness(self, source: Ref, sink: Ref) -> Witness | None:
+        """The best proved path from the moment `source` has its data to the end of `sink`.
+
+        None says that no data can have moved between them on what is recorded.
+        """
+        start, goal = self._places.get(source), self._places.get(sink)
+        if not start or not goal:
+            return None
+        if source == sink:
+            return Witness(Proof.P1, ())
+        if start.end > goal.end:
+            return None
+        try:
+            _, path = nx.bidirectional_dijkstra(self.graph, start.done, goal.done, weight="weight")
+        except nx.NetworkXNoPath:
+            return None
+        edges = (self.graph.edges[pair] for pair in pairwise(path))
+        hops = tuple(edge["message"] for edge in edges if "message" in edge)
+        return Witness(min((hop.proof for hop in hops), default=Proof.P1), hops)
+
+    def _add(self, message: Message) -> None:
+        if message.sender.key >= message.receiver.key:
+            return
+        weight = _WEIGHTS[message.proof]
+        known = self.graph.get_edge_data(message.sender, message.receiver)
+        if not known or known["weight"] > weight:
+            self.graph.add_edge(message.sender, message.receiver, weight=weight, message=message)
+
+    def _messages(self, commonplace: Collection[int]) -> Iterator[Message]:
+        for place in self._places.values():
+            yield from self._spawned(place)
+            yield from self._linked(place)
+            yield from _touched(place)
+        yield from _carried(self._places.values(), commonplace)
+
+    def _spawned(self, place: _Place) -> Iterator[Message]:
+        if place.parent:
+            above, proof = self._places[place.parent].line, Proof.P1
+        elif place.span.session_id:
+            above, proof = Line("session", place.span.session_id), Proof.P0
+        else:
+            return
+        yield Message("spawned", Moment(above, place.start), place.begun, proof)
+        back = Moment(above, place.end._replace(part=3))
+        yield Message("returned", place.done, back, proof)
+
+    def _linked(self, place: _Place) -> Iterator[Message]:
+        for ref in place.span.links:
+            target = self._places.get(ref)
+            if target and target is not place:
+                sender = target.done if target.done.key < place.begun.key else target.begun
+                yield Message("linked", sender, place.begun, Proof.P1)
+
+
+def _touched(place: _Place) -> Iterator[Message]:
+    """Reading and writing; that what was read is what another wrote is only inferred."""
+    for dataset, operation in place.span.datasets:
+        line = Line("dataset", dataset)
+        during = place.start._replace(part=2)
+        if (operation or place.span.operation) in READS:
+            receiver = Moment(place.line, place.end._replace(part=0))
+            yield Message("read", Moment(line, during), receiver, Proof.P0)
+        else:
+            receiver = Moment(line, place.end._replace(part=1))
+            yield Message("wrote", Moment(place.line, during), receiver, Proof.P2)
+
+
+def _carried(places: Collection[_Place], commonplace: Collection[int]) -> Iterator[Message]:
+    """Values that came out of one call and went into a later one, straight or through a dataset.
+
+    One message from the latest earlier producer of each value and dataset, so their number grows
+    with the calls and not with their pairs.
+    """
+    ignored = frozenset(commonplace)
+    produced: defaultdict[int, dict[str, _Place]] = defaultdict(dict)
+    stored: dict[tuple[str, int], _Place] = {}
+    events = [(place.start, 0, place) for place in places if place.span.values_in]
+    events += [
+        (place.end, 1, place) for place in places if place.span.values_in or place.span.values_out
+    ]
+    events.sort(key=lambda event: event[:2])
+    for _, side, place in events:
+        span = place.span
+        datasets = [access.dataset for access in span.datasets] or [""]
+        inward = [value for value in span.values_in if value not in ignored]
+        outward = [value for value in span.values_out if value not in ignored]
+        if side == 0:
+            sources = [q for value in inward for q in produced.get(value, {}).values()]
+            for source in _distinct(sources):
+                common = set(inward) & set(source.span.values_out)
+                yield _carry(source, place.begun, common)
+            continue
+        writers = [q for d in datasets for v in outward if (q := stored.get((d, v)))]
+        for writer in _distinct(writers):
+            if writer is not place:
+                common = set(outward) & set(writer.span.values_in)
+                yield _carry(writer, Moment(place.line, place.end), common)
+        for value in outward:
+            produced[value].update(dict.fromkeys(datasets, place))
+        for access in span.datasets:
+            if (access.operation or span.operation) not in READS:
+                stored.update({(access.dataset, value): place for value in inward})
+
+
+def _carry(source: _Place, receiver: Moment, common: set[int]) -> Message:
+    proof = Proof.P3 if len(common) > 1 else Proof.P2
+    return Message("carried", source.done, receiver, proof, len(common))
+
+
+def _distinct(places: Iterable[_Place]) -> Iterable[_Place]:
+    return {place.span.ref: place for place in places}.values()
+
+
+def _place(spans: Iterable[Span]) -> dict[Ref, _Place]:
+    """Give every span its place in one order, whatever its clock and its parent say.
+
+    A missing parent makes a root, a cycle is cut at its earliest span, a span that ends before it
+    starts ends when it starts, and a child's times are clamped into its parent's.
+    """
+    known: dict[Ref, Span] = {}
+    for span in sorted(spans, key=lambda s: (s.start, s.end, s.trace_id, s.span_id)):
+        known.setdefault(span.ref, replace(span, end=max(span.start, span.end)))
+    children: defaultdict[Ref, list[Span]] = defaultdict(list)
+    roots: list[Span] = []
+    for span in known.values():
+        above = Ref(span.trace_id, span.parent_span_id)
+        (children[above] if above in known and above != span.ref else roots).append(span)
+    order = _Order()
+    for span in [*roots, *known.values()]:
+        if span.ref not in order.seen:
+            order.walk(span, children)
+    return order.places
+
+
+class _Order:
+    """Numbers spans before and after their children, which decides between equal times."""
+
+    def __init__(self) -> None:
+        self.places: dict[Ref, _Place] = {}
+        self.seen: set[Ref] = set()
+        self._counter = 0
+
+    def walk(self, root: Span, children: dict[Ref, list[Span]]) -> None:
+        self._open(root, None, 1)
+        stack = [(root, self._below(root, children))]
+        while stack:
+            span, rest = stack[-1]
+            child = next(rest, None)
+            if child is None:
+                stack.pop()
+                self._close(span)
+            elif child.ref not in self.seen:
+                self._open(child, span, self.places[span.ref].start.phase)
+                stack.append((child, self._below(child, children)))
+
+    def _below(self, span: Span, children: dict[Ref, list[Span]]) -> Iterator[Span]:
+        clamped = [
+            replace(
+                child,
+                start=min(max(child.start, span.start), span.end),
+                end=min(max(child.end, span.start), span.end),
+            )
+            for child in children.get(span.ref, ())
+        ]
+        return iter(sorted(clamped, key=lambda s: (s.start, s.end, s.span_id)))
+
+    def _open(self, span: Span, parent: Span | None, phase: int) -> None:
+        """Ends come before instants and instants before starts, unless a parent says otherwise."""
+        if span.end > span.start:
+            first, last = 2, 0
+        else:
+            if parent and parent.end > parent.start:
+                phase = 2 if span.start == parent.start else 0 if span.end == parent.end else 1
+            first = last = phase
+        self.seen.add(span.ref)
+        self._counter += 1
+        start = Key(span.start, first, self._counter)
+        end = Key(span.end, last, self._counter)
+        self.places[span.ref] = _Place(span, parent.ref if parent else None, start, end)
+
+    def _close(self, span: Span) -> None:
+        self._counter += 1
+        place = self.places[span.ref]
+        self.places[span.ref] = replace(place, end=place.end._replace(counter=self._counter))
