@@ -1,0 +1,125 @@
+"""Opens a store: the embedded engine, the endpoint of the process that owns it, or a server."""
+
+import time
+from collections.abc import Callable
+from functools import partial
+from importlib.resources import files
+from typing import Final, Literal
+
+from partywall_collector.store import schema
+from partywall_collector.store.connection import Client, Pool, connect
+from partywall_collector.store.errors import StoreUnavailable
+from partywall_collector.store.home import Endpoint, Home
+from partywall_collector.store.store import Store
+from partywall_collector.store.url import Embedded, Server, parse
+
+Role = Literal["owner", "writer", "reader"]
+
+PATIENCE: Final = 10.0
+"""Seconds to wait for the owner of a chDB path to answer, or for a short command to end."""
+
+
+def open_store(url: str, *, role: Role = "writer") -> Store:
+    """Open a store.
+
+    `owner` takes a chDB path for itself and fails at once where it is in use. `writer` and `reader`
+    go through the owner's endpoint where there is one, and else open the path themselves. Owner and
+    writer make the tables; a reader refuses a store that has none.
+    """
+    place = parse(url)
+    home = Home(place.home)
+    if isinstance(place, Server):
+        return _opened(url, home, partial(_server, place), role)
+    if role == "reader" and not home.data.exists():
+        raise StoreUnavailable(
+            f"there is no store at {home.path}; load something first, for example with "
+            f"`partywall demo`, or name another one with --store"
+        )
+    home.make()
+    deadline = time.monotonic() + PATIENCE
+    while not home.lock():
+        if role == "owner":
+            raise home.in_use()
+        if endpoint := home.endpoint():
+            return _opened(url, home, partial(_endpoint, endpoint, role), role)
+        if time.monotonic() > deadline:
+            raise home.in_use()
+        time.sleep(0.05)
+    return _owned(url, place, home, role)
+
+
+def _owned(url: str, place: Embedded, home: Home, role: Role) -> Store:
+    try:
+        configuration = _engine_configuration(home)
+        return _opened(url, home, partial(_engine, place, configuration, role), role)
+    except BaseException:
+        home.unlock()
+        raise
+
+
+def _opened(url: str, home: Home, open_client: Callable[[], Client], role: Role) -> Store:
+    """A store whose tables are checked, or made."""
+    first = open_client()
+    clients = iter([first])
+    pool = Pool(lambda: next(clients, None) or open_client())
+    try:
+        with pool.client() as client:
+            if role == "reader":
+                schema.check(client, url)
+            else:
+                home.make()
+                schema.prepare(client, url)
+                schema.put_key(client, home.fingerprint_key())
+    except BaseException:
+        pool.close()
+        raise
+    return Store(url, home.path, pool, home.unlock)
+
+
+def _engine(place: Embedded, configuration: str, role: Role) -> Client:
+    """A handle of the embedded engine in this process."""
+    if role == "reader":
+        settings = {"log_comment": "reader", "readonly": "1"}
+    else:
+        settings = {"log_comment": "writer"}
+    return connect(
+        str(place.home),
+        interface="chdb",
+        path=str(place.home / "data"),
+        settings=settings,
+        chdb_options={"config-file": configuration},
+    )
+
+
+def _endpoint(endpoint: Endpoint, role: Role) -> Client:
+    """A client of the process that owns the chDB path."""
+    account = endpoint.reader if role == "reader" else endpoint.writer
+    return connect(
+        f"at {endpoint.host}:{endpoint.port}",
+        host=endpoint.host,
+        port=endpoint.port,
+        username=account.user,
+        password=account.password,
+        autogenerate_session_id=False,
+    )
+
+
+def _server(place: Server) -> Client:
+    return connect(
+        f"at {place.host}:{place.port}",
+        host=place.host,
+        port=place.port,
+        username=place.user,
+        password=place.password,
+        database=place.database,
+        secure=place.secure,
+        autogenerate_session_id=False,
+    )
+
+
+def _engine_configuration(home: Home) -> str:
+    """Write the engine's configuration into the home folder and return its path."""
+    path = home.path / "engine.xml"
+    text = (files(schema.SQL) / "engine.xml").read_text("utf-8")
+    path.write_text(text.replace("{path}", str(path)), encoding="utf-8")
+    return str(path)
