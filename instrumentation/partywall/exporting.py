@@ -10,6 +10,7 @@ from typing import Final, Literal, cast, get_args
 from weakref import WeakKeyDictionary
 
 from opentelemetry import trace
+from opentelemetry.environment_variables import OTEL_TRACES_EXPORTER
 from opentelemetry.sdk.environment_variables import (
     OTEL_ATTRIBUTE_COUNT_LIMIT,
     OTEL_EXPORTER_OTLP_HEADERS,
@@ -64,7 +65,8 @@ def instrument(
         if exports is None:
             provider.add_span_processor(SessionProcessor())
             exports = _set_up[provider] = set()
-        if (ours or endpoint) and (chosen, target) not in exports:
+        wanted = endpoint or (ours and os.environ.get(OTEL_TRACES_EXPORTER) != "none")
+        if wanted and (chosen, target) not in exports:
             provider.add_span_processor(BatchSpanProcessor(_exporter(chosen, target, token)))
             exports.add((chosen, target))
         if ours:

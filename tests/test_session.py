@@ -1,0 +1,598 @@
+"""Sessions, tools and datasets: what ends up on the spans, on every way a function can run."""
+
+import asyncio
+import contextvars
+import logging
+import threading
+from collections.abc import AsyncGenerator, Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from opentelemetry import context as context_api
+from opentelemetry import trace
+from opentelemetry.context import Context
+from opentelemetry.sdk.trace import ReadableSpan, SpanLimits, TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import StatusCode
+
+import partywall
+from partywall import attributes
+from partywall.processor import SessionProcessor
+from partywall.sessions import KEY
+
+SECRET = "DE89370400440532013000"
+
+
+class Spans:
+    """What was exported since the last look."""
+
+    def __init__(self, memory: InMemorySpanExporter) -> None:
+        self._memory = memory
+
+    def take(self) -> list[ReadableSpan]:
+        found = list(self._memory.get_finished_spans())
+        self._memory.clear()
+        return found
+
+    def one(self) -> ReadableSpan:
+        (span,) = self.take()
+        return span
+
+    def tenants(self) -> list[object]:
+        return [facts(span).get(attributes.TENANT_ID) for span in self.take()]
+
+
+def facts(span: ReadableSpan) -> dict[str, object]:
+    return dict(span.attributes or {})
+
+
+@pytest.fixture(scope="module")
+def memory() -> InMemorySpanExporter:
+    """The process's own provider, with our processor: what `tool` writes to."""
+    if not isinstance(trace.get_tracer_provider(), TracerProvider):
+        trace.set_tracer_provider(TracerProvider())
+    provider = partywall.instrument()
+    exporter = InMemorySpanExporter()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    return exporter
+
+
+@pytest.fixture
+def spans(memory: InMemorySpanExporter) -> Iterator[Spans]:
+    memory.clear()
+    yield Spans(memory)
+    assert partywall.current_session() is None, "the test leaked its session"
+
+
+@pytest.fixture
+def tracer(memory: InMemorySpanExporter) -> trace.Tracer:
+    return trace.get_tracer("a framework")
+
+
+@partywall.tool
+def look_up(customer: str) -> str:
+    return f"{customer}: {SECRET}"
+
+
+# --- the session -------------------------------------------------------------------------------
+
+
+def test_every_span_of_a_session_carries_its_facts(spans: Spans, tracer: trace.Tracer) -> None:
+    """Not only our own spans: those of any framework, which cannot be told apart at their start."""
+    with partywall.session(
+        tenant="acme",
+        request="REQ-7",
+        identity="spiffe://msp/agent",
+        subject="p.h@acme",
+        credential="cred-1",
+        approval="CHG-1",
+        session="s-1",
+    ) as session:
+        tracer.start_span("anything").end()
+    assert facts(spans.one()) == {
+        attributes.TENANT_ID: "acme",
+        attributes.TENANT_SOURCE: "session",
+        attributes.SESSION_ID: "s-1",
+        attributes.RUN_ID: session.run,
+        attributes.REQUEST_ID: "REQ-7",
+        attributes.IDENTITY_ID: "spiffe://msp/agent",
+        attributes.SUBJECT_ID: "p.h@acme",
+        attributes.CREDENTIAL_ID: "cred-1",
+        attributes.APPROVAL_ID: "CHG-1",
+    }
+
+
+def test_an_inner_session_replaces_the_outer_as_a_whole_and_gives_it_back(
+    spans: Spans, tracer: trace.Tracer
+) -> None:
+    """The outer request or identity is never carried over to another tenant; the run is one."""
+    with partywall.session(tenant="acme", request="REQ-7") as outer:
+        with partywall.session(tenant="fjord") as inner:
+            tracer.start_span("inner").end()
+        tracer.start_span("outer").end()
+    inside, after = spans.take()
+    assert facts(inside)[attributes.TENANT_ID] == "fjord"
+    assert attributes.REQUEST_ID not in facts(inside)
+    assert facts(after)[attributes.TENANT_ID] == "acme"
+    assert inner.run == outer.run
+    assert inner.id != outer.id
+
+
+@pytest.mark.parametrize("tenant", ["", "  ", None, 7])
+def test_a_session_without_a_tenant_is_refused_by_name(tenant: object) -> None:
+    with pytest.raises(partywall.BindingError, match=r"^tenant is "):
+        partywall.session(tenant=tenant)  # pyright: ignore[reportArgumentType]: what is tested
+
+
+def test_an_argument_that_is_no_string_is_refused_by_name() -> None:
+    with pytest.raises(partywall.BindingError, match="request is int, not a string"):
+        partywall.session(tenant="acme", request=7)  # pyright: ignore[reportArgumentType]: tested
+
+
+def test_a_session_is_closed_when_its_block_raises(spans: Spans) -> None:
+    with pytest.raises(KeyError), partywall.session(tenant="acme"):
+        raise KeyError
+    assert partywall.current_session() is None
+
+
+def test_one_session_object_cannot_be_open_twice(spans: Spans) -> None:
+    """Two blocks would take each other's context off."""
+    binding = partywall.session(tenant="acme")
+    with binding, pytest.raises(partywall.BindingError, match="open already"):
+        binding.__enter__()
+    with binding:
+        pass
+
+
+def test_a_decorated_function_opens_a_new_session_each_time(spans: Spans) -> None:
+    @partywall.session(tenant="acme")
+    def run() -> str:
+        session = partywall.current_session()
+        assert session is not None
+        return session.id
+
+    assert run() != run()
+
+
+def test_a_decorated_coroutine_runs_in_its_session(spans: Spans) -> None:
+    @partywall.session(tenant="acme")
+    async def run() -> None:
+        await asyncio.sleep(0)
+        look_up("x")
+
+    asyncio.run(run())
+    assert spans.tenants() == ["acme"]
+
+
+def test_concurrent_sessions_never_see_each_other(spans: Spans) -> None:
+    """The bug class that users report most: one customer's spans under another's name."""
+
+    async def run(tenant: str) -> None:
+        async with partywall.session(tenant=tenant):
+            for _ in range(20):
+                await asyncio.sleep(0)
+                await asyncio.to_thread(look_up, tenant)
+                with trace.get_tracer("x").start_as_current_span(tenant):
+                    await asyncio.create_task(asyncio.sleep(0))
+
+    async def main() -> None:
+        await asyncio.gather(*(run(f"tenant-{n}") for n in range(8)))
+
+    asyncio.run(main())
+    found = spans.take()
+    assert len(found) == 8 * 20 * 2
+    by_session: dict[object, set[object]] = {}
+    for span in found:
+        bound = facts(span)
+        by_session.setdefault(bound[attributes.SESSION_ID], set()).add(bound[attributes.TENANT_ID])
+        if span.name.startswith("tenant-"):
+            assert span.name == bound[attributes.TENANT_ID]
+    assert len(by_session) == 8
+    assert all(len(tenants) == 1 for tenants in by_session.values())
+
+
+def test_a_cancelled_task_leaves_no_session_behind(
+    spans: Spans, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def main() -> None:
+        started = asyncio.Event()
+
+        async def run() -> None:
+            async with partywall.session(tenant="acme"):
+                started.set()
+                await asyncio.Event().wait()
+
+        task = asyncio.create_task(run())
+        await started.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert partywall.current_session() is None
+
+    asyncio.run(main())
+    assert not caplog.records
+
+
+# --- where the session is found ----------------------------------------------------------------
+
+
+def test_a_span_started_in_a_passed_context_is_bound_by_that_context(
+    spans: Spans, tracer: trace.Tracer
+) -> None:
+    """A worker thread that serves many tenants gets the binding with the context of the job."""
+    with partywall.session(tenant="acme"):
+        context = context_api.get_current()
+    with partywall.session(tenant="fjord"):
+        tracer.start_span("job", context=context).end()
+    assert spans.tenants() == ["acme"]
+
+
+def test_a_child_is_bound_by_its_parent_where_the_session_was_lost(
+    spans: Spans, tracer: trace.Tracer
+) -> None:
+    """A thread that was handed the parent span alone: the parent's own attributes bind it."""
+    with partywall.session(tenant="acme", request="REQ-7"):
+        parent = tracer.start_span("parent")
+
+    def work() -> None:
+        tracer.start_span("child", context=trace.set_span_in_context(parent, Context())).end()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    parent.end()
+    child = facts(spans.take()[0])
+    assert child[attributes.TENANT_ID] == "acme"
+    assert child[attributes.REQUEST_ID] == "REQ-7"
+    assert child[attributes.TENANT_SOURCE] == "parent"
+
+
+def test_the_parent_handed_over_outranks_the_session_of_the_thread(
+    spans: Spans, tracer: trace.Tracer
+) -> None:
+    """A pool thread may still stand in the context that it was made in."""
+    with partywall.session(tenant="acme"):
+        parent = tracer.start_span("parent")
+    with partywall.session(tenant="fjord"):
+        tracer.start_span("child", context=trace.set_span_in_context(parent, Context())).end()
+    assert spans.tenants() == ["acme"]
+
+
+def test_a_remote_parent_does_not_take_the_session_away(spans: Spans, tracer: trace.Tracer) -> None:
+    """Servers start spans in a context made from the caller's headers alone."""
+    remote = trace.SpanContext(1, 2, is_remote=True, trace_flags=trace.TraceFlags(1))
+    context = trace.set_span_in_context(trace.NonRecordingSpan(remote), Context())
+    with partywall.session(tenant="acme"):
+        tracer.start_span("served", context=context).end()
+    assert spans.tenants() == ["acme"]
+
+
+def test_a_pool_thread_without_a_context_stays_unbound_rather_than_guessing(
+    spans: Spans, tracer: trace.Tracer
+) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        with partywall.session(tenant="acme"):
+            pool.submit(look_up, "x").result()
+        with partywall.session(tenant="acme"):
+            pool.submit(contextvars.copy_context().run, look_up, "x").result()
+    assert spans.tenants() == [None, "acme"]
+
+
+# --- spans without a session -------------------------------------------------------------------
+
+
+def small_provider(limits: SpanLimits | None = None) -> tuple[SessionProcessor, trace.Tracer]:
+    provider = TracerProvider(span_limits=limits, shutdown_on_exit=False)
+    processor = SessionProcessor()
+    provider.add_span_processor(processor)
+    return processor, provider.get_tracer("a framework")
+
+
+def test_unbound_spans_are_counted_and_warned_about_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    processor, tracer = small_provider()
+    with caplog.at_level(logging.WARNING, "partywall"):
+        for _ in range(3):
+            tracer.start_span("lonely").end()
+        assert [record.getMessage()[:20] for record in caplog.records] == ["span 'lonely' starte"]
+        processor.shutdown()
+    assert processor.unbound == 3
+    assert caplog.records[-1].getMessage().startswith("3 spans carry no tenant")
+
+
+def test_a_span_that_names_its_own_tenant_is_left_alone(caplog: pytest.LogCaptureFixture) -> None:
+    processor, tracer = small_provider()
+    tracer.start_span("own", attributes={attributes.TENANT_ID: "acme"}).end()
+    assert processor.unbound == 0
+    assert not caplog.records
+
+
+def test_a_tenant_that_is_crowded_out_by_other_attributes_is_not_lost_silently(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The SDK makes room by dropping the oldest attributes, and the session's are the oldest."""
+    processor, tracer = small_provider(SpanLimits(max_span_attributes=10))
+    with partywall.session(tenant="acme"):
+        span = tracer.start_span("model call")
+        span.set_attributes({f"llm.input_messages.{n}": n for n in range(10)})
+        span.end()
+    assert processor.unbound == 1
+    assert "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT" in caplog.text
+
+
+# --- tools -------------------------------------------------------------------------------------
+
+
+def test_a_tool_call_is_a_span_of_the_genai_conventions_without_content(spans: Spans) -> None:
+    with partywall.session(tenant="acme"):
+        assert look_up("c.f@acme.example") == f"c.f@acme.example: {SECRET}"
+    span = spans.one()
+    assert span.name == "execute_tool look_up"
+    assert facts(span)["gen_ai.operation.name"] == "execute_tool"
+    assert facts(span)["gen_ai.tool.name"] == "look_up"
+    assert "acme.example" not in span.to_json()
+    assert SECRET not in span.to_json()
+
+
+def test_a_tools_dataset_may_name_its_arguments(spans: Spans) -> None:
+    @partywall.tool(name="crm.read", dataset="postgres://crm/acme.{table}", operation="list")
+    def read(table: str = "invoices", *, limit: int = 3) -> int:
+        return limit
+
+    with partywall.session(tenant="acme"):
+        read("customers")
+        read()
+    first, second = map(facts, spans.take())
+    assert first["gen_ai.tool.name"] == "crm.read"
+    assert first[attributes.DATASET_ID] == "postgres://crm/acme.customers"
+    assert first[attributes.DATASET_OPERATION] == "list"
+    assert second[attributes.DATASET_ID] == "postgres://crm/acme.invoices"
+
+
+def test_a_template_reaches_keyword_arguments_and_runs_no_code(spans: Spans) -> None:
+    @partywall.tool(dataset="s3://{bucket}/{path}")
+    def fetch(bucket: str, **options: str) -> None: ...
+
+    with partywall.session(tenant="acme"):
+        fetch("{0.__class__}", path="a" * 5000)
+    assert str(facts(spans.one())[attributes.DATASET_ID]).startswith("s3://{0.__class__}/aaaa")
+
+
+def test_a_template_that_names_no_parameter_is_refused_at_once() -> None:
+    with pytest.raises(partywall.BindingError, match=r"names \{tabel\}, which is no parameter"):
+
+        @partywall.tool(dataset="postgres://crm/{tabel}")
+        def read(table: str) -> None: ...  # pyright: ignore[reportUnusedFunction]: never made
+
+
+def test_an_unknown_operation_is_refused_at_once() -> None:
+    with pytest.raises(partywall.BindingError, match="'reed' is not one of 'read'"):
+        partywall.tool(operation="reed")(look_up)  # pyright: ignore[reportCallIssue, reportArgumentType]: tested
+
+
+def test_an_operation_without_a_dataset_stands_on_the_call(spans: Spans) -> None:
+    @partywall.tool(operation="send")
+    def send_mail() -> None: ...
+
+    with partywall.session(tenant="acme"):
+        send_mail()
+    assert facts(spans.one())[attributes.OPERATION] == "send"
+
+
+def test_a_tool_that_raises_is_marked_by_type_and_not_by_message(spans: Spans) -> None:
+    @partywall.tool
+    def pay() -> None:
+        raise ValueError(f"no such account {SECRET}")
+
+    with partywall.session(tenant="acme"), pytest.raises(ValueError, match=SECRET):
+        pay()
+    span = spans.one()
+    assert facts(span)["error.type"] == "ValueError"
+    assert span.status.status_code is StatusCode.ERROR
+    assert SECRET not in span.to_json()
+
+
+def test_wrong_arguments_raise_what_python_raises(spans: Spans) -> None:
+    @partywall.tool(dataset="file/{path}")
+    def read_file(path: str) -> None: ...
+
+    with pytest.raises(TypeError, match="missing 1 required positional argument"):
+        read_file()  # pyright: ignore[reportCallIssue]: what is tested
+    assert attributes.DATASET_ID not in facts(spans.one())
+
+
+def test_spans_inside_a_tool_are_its_children(spans: Spans, tracer: trace.Tracer) -> None:
+    @partywall.tool
+    async def query() -> None:
+        await asyncio.sleep(0)
+        tracer.start_span("SELECT").end()
+
+    asyncio.run(query())
+    inner, outer = spans.take()
+    assert inner.parent is not None
+    assert outer.context is not None
+    assert inner.parent.span_id == outer.context.span_id
+
+
+def test_a_frameworks_own_span_for_the_call_takes_the_facts(
+    spans: Spans, tracer: trace.Tracer
+) -> None:
+    """One call, one span: two instrumentations must not make two calls of it."""
+
+    @partywall.tool(dataset="postgres://crm/{customer}")
+    def find(customer: str) -> None:
+        raise LookupError(customer)
+
+    said = {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "find"}
+    with (
+        partywall.session(tenant="acme"),
+        pytest.raises(LookupError),
+        tracer.start_as_current_span("execute_tool find", attributes=said, record_exception=False),
+    ):
+        find("acme")
+    span = spans.one()
+    (event,) = span.events
+    assert event.name == attributes.DATASET_ACCESS
+    assert dict(event.attributes or {})[attributes.DATASET_ID] == "postgres://crm/acme"
+    assert facts(span)["error.type"] == "LookupError"
+
+
+def test_a_tool_that_calls_itself_is_two_calls(spans: Spans) -> None:
+    @partywall.tool
+    def walk(depth: int) -> int:
+        return walk(depth - 1) if depth else 0
+
+    walk(1)
+    assert len(spans.take()) == 2
+
+
+# --- generators --------------------------------------------------------------------------------
+
+
+def test_a_generator_tool_is_one_span_and_leaks_nothing_between_its_steps(
+    spans: Spans, tracer: trace.Tracer
+) -> None:
+    """Its context is on while it runs and off while the consumer does."""
+
+    @partywall.session(tenant="acme")
+    @partywall.tool
+    def rows(count: int) -> Generator[int, str, str]:
+        with tracer.start_as_current_span("cursor"):
+            for number in range(count):
+                assert partywall.current_session() is not None
+                tracer.start_span("fetch").end()
+                yield number
+        return "done"
+
+    generator = rows(2)
+    seen: list[int] = []
+    while True:
+        try:
+            seen.append(generator.send("more") if seen else next(generator))
+        except StopIteration as stop:
+            returned = stop.value
+            break
+        assert partywall.current_session() is None
+        assert not trace.get_current_span().get_span_context().is_valid
+    assert seen == [0, 1]
+    assert returned == "done"
+    found = spans.take()
+    assert [span.name for span in found] == ["fetch", "fetch", "cursor", "execute_tool rows"]
+    cursor = found[2].context
+    assert cursor is not None
+    assert [span.parent and span.parent.span_id for span in found[:2]] == [cursor.span_id] * 2
+    assert {facts(span)[attributes.TENANT_ID] for span in found} == {"acme"}
+
+
+def test_a_generator_given_up_early_is_closed_and_is_no_error(spans: Spans) -> None:
+    closed: list[bool] = []
+
+    @partywall.tool
+    def rows() -> Iterator[int]:
+        try:
+            yield 1
+            yield 2
+        finally:
+            closed.append(True)
+
+    generator = rows()
+    assert next(generator) == 1
+    assert isinstance(generator, Generator)
+    generator.close()
+    assert closed == [True]
+    assert "error.type" not in facts(spans.one())
+
+
+def test_an_exception_thrown_into_a_generator_arrives_in_it(spans: Spans) -> None:
+    @partywall.tool
+    def rows() -> Generator[int]:
+        try:
+            yield 1
+        except KeyError:
+            yield 2
+        raise ValueError
+
+    generator = rows()
+    assert next(generator) == 1
+    assert generator.throw(KeyError()) == 2
+    with pytest.raises(ValueError, match=r"^$"):
+        next(generator)
+    assert facts(spans.one())["error.type"] == "ValueError"
+
+
+def test_an_async_generator_tool_is_one_span_and_leaks_nothing(spans: Spans) -> None:
+    @partywall.session(tenant="acme")
+    @partywall.tool
+    async def rows(count: int) -> AsyncGenerator[int]:
+        for number in range(count):
+            await asyncio.sleep(0)
+            yield number
+
+    async def main() -> list[int]:
+        seen: list[int] = []
+        async for number in rows(3):
+            assert partywall.current_session() is None
+            seen.append(number)
+        early = rows(3)
+        await anext(early)
+        await early.aclose()
+        return seen
+
+    assert asyncio.run(main()) == [0, 1, 2]
+    assert spans.tenants() == ["acme", "acme"]
+
+
+# --- datasets ----------------------------------------------------------------------------------
+
+
+def test_each_dataset_that_a_call_names_is_an_event_on_its_span(spans: Spans) -> None:
+    @partywall.tool
+    def join() -> None:
+        partywall.dataset("postgres://crm/acme.customers")
+        partywall.dataset("s3://exports/acme", operation="write")
+
+    with partywall.session(tenant="acme"):
+        join()
+    accesses = [dict(event.attributes or {}) for event in spans.one().events]
+    assert accesses == [
+        {
+            attributes.DATASET_ID: "postgres://crm/acme.customers",
+            attributes.DATASET_OPERATION: "read",
+        },
+        {attributes.DATASET_ID: "s3://exports/acme", attributes.DATASET_OPERATION: "write"},
+    ]
+
+
+def test_a_dataset_named_outside_any_span_is_said_to_be_lost(
+    spans: Spans, caplog: pytest.LogCaptureFixture
+) -> None:
+    partywall.dataset("postgres://crm/acme")
+    assert "no span is current" in caplog.text
+
+
+def test_an_empty_dataset_id_is_refused(spans: Spans) -> None:
+    with pytest.raises(partywall.BindingError, match="id is empty"):
+        partywall.dataset(" ")
+
+
+# --- any order of sessions ---------------------------------------------------------------------
+
+
+@given(st.recursive(st.just([]), lambda inner: st.lists(inner, max_size=3), max_leaves=12))
+def test_any_nesting_of_sessions_restores_what_was_before(tree: list[object]) -> None:
+    """Whatever opens and closes inside, what follows sees exactly what went before."""
+
+    def visit(node: object, depth: int) -> None:
+        before = context_api.get_current().get(KEY)
+        if isinstance(node, list):
+            with partywall.session(tenant=f"tenant-{depth}") as session:
+                for child in node:  # pyright: ignore[reportUnknownVariableType]: a tree of lists
+                    visit(child, depth + 1)  # pyright: ignore[reportUnknownArgumentType]: same
+                    assert partywall.current_session() is session
+        assert context_api.get_current().get(KEY) is before
+
+    visit(tree, 0)
