@@ -1,0 +1,138 @@
+"""The collector as a whole: receivers, spool and loader around a store."""
+
+import logging
+from contextlib import ExitStack
+from types import TracebackType
+from typing import Self
+
+from partywall_collector.components import OtlpReceiver
+from partywall_collector.config import Config
+from partywall_collector.loader import Loader
+from partywall_collector.metrics import Counters, Stats
+from partywall_collector.principals import Principals
+from partywall_collector.receivers.health import health_app
+from partywall_collector.receivers.http_server import HttpServer
+from partywall_collector.receivers.intake import Intake
+from partywall_collector.receivers.otlp_grpc import GrpcReceiver
+from partywall_collector.receivers.otlp_http import otlp_app
+from partywall_collector.spool import MIB, Limits, Spool
+from partywall_collector.store import Store
+
+log = logging.getLogger("partywall.collector")
+STOP_PATIENCE = 60.0
+
+
+class Collector:
+    """Takes traces from `start` to `stop`, or within a `with` block; then everything is loaded.
+
+    The store is the caller's: it is open before and stays open after. What could not be loaded at
+    the end (a store that went away) stays in the spool and is loaded at the next start.
+    """
+
+    def __init__(self, store: Store, config: Config) -> None:
+        self._store = store
+        self._config = config
+        self._counters = Counters()
+        self._spool: Spool | None = None
+        self._principals: Principals | None = None
+        self._grpc: list[GrpcReceiver] = []
+        self._http: list[HttpServer] = []
+        self._ready = self._started = False
+        self._running = ExitStack()
+
+    def start(self) -> None:
+        """Listen; raises `ConfigError` for an endpoint that is taken, `SpoolInUse` for a spool."""
+        with ExitStack() as undo:
+            self._spool = Spool(self._store.home / "spool", _limits(self._config))
+            undo.callback(self._spool.close)
+            retry = self._config.exporter.retry_on_failure
+            loader = Loader(self._store, self._spool, self._counters, retry)
+            loader.start()
+            undo.callback(loader.stop)
+            undo.callback(self._drain_at_the_end)
+            self._principals = Principals(self._store, self._config.auth.refresh_interval)
+            undo.callback(self._principals.stop)
+            intake = Intake(self._spool, self._principals, self._counters)
+            for name, receiver in self._config.receivers.items():
+                self._listen(name, receiver, intake, undo)
+            for name, health in self._config.health.items():
+                app = health_app(health, lambda: self._ready)
+                server = HttpServer(app, health.endpoint, f"extensions.{name}.endpoint")
+                undo.callback(server.stop)
+                server.start()
+            for server in (*self._grpc, *self._http):
+                server.start()
+            self._ready = self._started = True
+            self._running = undo.pop_all()
+
+    def stop(self) -> None:
+        """Take no more requests, load what is acknowledged, give the spool back."""
+        self._ready = False
+        self._running.close()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    @property
+    def grpc_endpoint(self) -> str:
+        """host:port of the first OTLP/gRPC receiver, with the real port; "" without one."""
+        return self._grpc[0].endpoint if self._grpc else ""
+
+    @property
+    def http_endpoint(self) -> str:
+        """http://host:port of the first OTLP/HTTP receiver, with the real port; "" without one."""
+        return f"http://{self._http[0].endpoint}" if self._http else ""
+
+    @property
+    def principals(self) -> int:
+        """How many senders the registry knows now."""
+        return len(self._principals) if self._principals else 0
+
+    def refresh(self) -> None:
+        """Read the registry's principals now, instead of within the refresh interval."""
+        if self._principals:
+            self._principals.refresh()
+
+    def drain(self, timeout: float = STOP_PATIENCE) -> bool:
+        """Wait until everything acknowledged so far is queryable; False when time runs out."""
+        return self._spool is None or self._spool.wait_empty(timeout)
+
+    def stats(self) -> Stats:
+        """What was taken, refused and loaded, and what waits."""
+        segments, size, age = self._spool.backlog() if self._spool else (0, 0, 0.0)
+        return self._counters.stats(segments, size, age)
+
+    def _listen(self, name: str, receiver: OtlpReceiver, intake: Intake, undo: ExitStack) -> None:
+        path = f"receivers.{name}.protocols"
+        if grpc := receiver.protocols.grpc:
+            server = GrpcReceiver(intake, grpc, f"{path}.grpc.endpoint")
+            undo.callback(server.stop)
+            self._grpc.append(server)
+        if http := receiver.protocols.http:
+            server = HttpServer(otlp_app(intake, http), http.endpoint, f"{path}.http.endpoint")
+            undo.callback(server.stop)
+            self._http.append(server)
+
+    def _drain_at_the_end(self) -> None:
+        if self._started and not self.drain():
+            log.warning("not everything could be loaded; it stays in the spool for the next start")
+
+
+def _limits(config: Config) -> Limits:
+    queue = config.exporter.sending_queue
+    return Limits(
+        segment_spans=queue.batch.max_spans,
+        segment_bytes=queue.batch.max_size_mib * MIB,
+        segment_age=queue.batch.flush_timeout,
+        disk_bytes=queue.queue_size_mib * MIB,
+        memory_bytes=queue.pending_size_mib * MIB,
+    )

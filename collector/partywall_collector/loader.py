@@ -1,0 +1,138 @@
+"""Sealed segments into ClickHouse, one after the other, each exactly once.
+
+The segment's id is the deduplication token, so a load that was interrupted anywhere is simply
+repeated. A segment is deleted after its rows are on disk. One that ClickHouse cannot read is split
+until the envelope at fault is alone; that one goes to quarantine, everything else is loaded.
+"""
+
+import hashlib
+import json
+import logging
+import threading
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from partywall_collector.components import RetryOnFailure
+from partywall_collector.envelope import Envelope, TornFrame, read
+from partywall_collector.metrics import Counters
+from partywall_collector.spool import Segment, Spool, envelopes_of
+from partywall_collector.store import QueryFailed, Store, StoreError, statement
+
+log = logging.getLogger("partywall.loader")
+QUERIES = "partywall_collector.sql.loader"
+IDLE = 0.2
+CONTENT_ERRORS = frozenset(
+    (6, 25, 26, 27, 32, 33, 34, 36, 38, 41, 43, 53, 69, 70, 72, 117, 128, 131, 190, 407, 444, 467)
+)
+"""Codes of ClickHouse that blame what is read, not the server: it cannot be parsed or converted."""
+
+
+class Loader:
+    """One thread that empties a spool into a store."""
+
+    def __init__(
+        self, store: Store, spool: Spool, counters: Counters, retry: RetryOnFailure
+    ) -> None:
+        self._store = store
+        self._spool = spool
+        self._counters = counters
+        self._retry = retry
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="partywall-loader", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End after the load that runs now."""
+        self._stopping.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        pause = self._retry.initial_interval
+        while not self._stopping.is_set():
+            segment = self._spool.next(IDLE)
+            if segment is None:
+                continue
+            try:
+                self._load(segment)
+                pause = self._retry.initial_interval
+            except (StoreError, OSError) as error:
+                self._counters.add(failed_loads=1)
+                log.warning("segment %s waits, next try in %.0f s: %s", segment.id, pause, error)
+                self._stopping.wait(pause)
+                pause = min(self._retry.max_interval, pause * 2)
+
+    def _load(self, segment: Segment) -> None:
+        data = segment.path.read_bytes()
+        try:
+            self._store.load(data, token=segment.id)
+        except QueryFailed as error:
+            if error.code not in CONTENT_ERRORS:
+                raise
+            self._isolate(segment, data, error)
+            return
+        requests = segment.requests or len(envelopes_of(segment.path)[0])
+        if not (segment.recovered and self._known("segment_is_known", {"segment": segment.id})):
+            self._store.insert("segments", [_segment_row(segment, data, requests)])
+        self._spool.remove(segment)
+        self._counters.add(loaded_segments=1, loaded_requests=requests, loaded_spans=segment.spans)
+
+    def _isolate(self, segment: Segment, data: bytes, error: QueryFailed) -> None:
+        """Split a segment that cannot be read, or give up on the one envelope that it holds."""
+        frames, damage = envelopes_of(segment.path)
+        self._forget(data)
+        if len(frames) > 1 or damage:
+            log.warning("segment %s cannot be read and is split: %s", segment.id, error)
+            self._spool.split(segment)
+            return
+        for frame in frames:
+            ((_, envelope),) = read(frame)
+            self._quarantine(envelope, error)
+        self._spool.remove(segment)
+
+    def _forget(self, data: bytes) -> None:
+        """Take back what the failed load may have left in some of the tables."""
+        stamps: list[int] = []
+        try:
+            stamps.extend(envelope.received_at for _, envelope in read(data))
+        except TornFrame:
+            log.warning("a segment is damaged; its whole envelopes are loaded")
+        for name in ("forget_spans", "forget_calls", "forget_quarantine"):
+            self._store.command(statement(QUERIES, name), {"received_at": stamps})
+
+    def _quarantine(self, envelope: Envelope, error: QueryFailed) -> None:
+        digest = envelope.sha256
+        known = {"sha256": digest.hex(), "received_at": envelope.received_at}
+        log.error("a request of %s cannot be loaded: %s", envelope.principal, error)
+        if not self._known("poison_is_known", known):
+            self._store.insert("quarantine", [_poison_row(envelope, error.code)])
+        self._counters.add(poison=1)
+
+    def _known(self, query: str, params: Mapping[str, Any]) -> bool:
+        return bool(self._store.rows(statement(QUERIES, query), params)[0]["known"])
+
+
+def _segment_row(segment: Segment, data: bytes, requests: int) -> dict[str, Any]:
+    return {
+        "segment_id": segment.id,
+        "loaded_at": datetime.now(UTC),
+        "requests": requests,
+        "bytes": len(data),
+        "sha256": hashlib.sha256(data).hexdigest(),
+    }
+
+
+def _poison_row(envelope: Envelope, code: int) -> dict[str, Any]:
+    """What is kept of a request that cannot be read: whose, how big, its digest; no content."""
+    seconds, nanoseconds = divmod(envelope.received_at, 1_000_000_000)
+    moment = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    return {
+        "received_at": f"{moment}.{nanoseconds:09d}Z",
+        "reason": "poison",
+        "principal": envelope.principal,
+        "principal_tenants": list(envelope.tenants),
+        "span": json.dumps({"size": len(envelope.request), "error_code": code}),
+        "request_sha256": envelope.sha256,
+    }

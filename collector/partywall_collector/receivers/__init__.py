@@ -1,0 +1,1 @@
+"""OTLP over gRPC and HTTP: a request becomes an acknowledged envelope, or a refusal."""
