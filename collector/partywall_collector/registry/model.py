@@ -95,6 +95,9 @@ class Tool:
             Form.OPERATION,
         ),
     ] = ""
+    operation_argument: Annotated[
+        str, Field("The argument that `operation` is taken from.", Form.DERIVED)
+    ] = ""
     datasets: Annotated[
         tuple[str, ...],
         Field("Names of datasets; `{path}` is filled from the argument.", Form.TEMPLATES),

@@ -27,6 +27,7 @@ class Form(StrEnum):
     DIGEST = "64 hex digits"
     IDENTIFIERS = "list of {kind, value}"
     REQUEST = "free text"
+    DERIVED = "made from another key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,13 @@ def _slots(record: type[Any]) -> Iterator[Slot]:
 
 def row(record: object) -> dict[str, Any]:
     """The record as a row of its table, without `recorded_at`."""
-    return {slot.column: getattr(record, slot.name) for slot in slots(type(record))}
+    columns: dict[str, Any] = {}
+    for slot in slots(type(record)):
+        value = getattr(record, slot.name)
+        if slot.form is Form.IDENTIFIERS:
+            value = [{"kind": kind, "value": text} for kind, text in value]
+        columns[slot.column] = value
+    return columns
 
 
 def record_of(kind: type[RecordT], columns: Mapping[str, Any]) -> RecordT:

@@ -1,0 +1,133 @@
+"""Loads registry files into the store: all of them, or nothing if one has a mistake."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from partywall_collector.registry.document import PROBLEMS_SHOWN, Problem
+from partywall_collector.registry.model import KINDS, Record, Tenant
+from partywall_collector.registry.read import read_files, refuse_unknown_tenants
+from partywall_collector.registry.schema import RecordT, record_of, row, slots
+from partywall_collector.store import Store, statement
+
+OWN_PARTITIONS = 100
+"""Each partition that a load touches costs about 5 ms of CPU, so the long tail shares its own."""
+
+POOLS = 16
+
+CURRENT = statement("partywall_collector.registry.sql", "current")
+
+
+class RegistryRefused(Exception):
+    """Registry files with mistakes; nothing of them was loaded. Met by whoever loads them."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__("\n".join(_shown(problems)))
+        self.problems = tuple(problems)
+
+
+@dataclass(slots=True)
+class Loaded:
+    """How many entries the files held, and how many rows were new or changed, by kind."""
+
+    read: dict[str, int] = field(default_factory=dict[str, int])
+    written: dict[str, int] = field(default_factory=dict[str, int])
+
+
+def load(paths: Sequence[Path], store: Store | None, *, check: bool = False) -> Loaded:
+    """Read registry files and append what is new or changed.
+
+    With `check`, or without a store, nothing is written. Raises RegistryRefused.
+    """
+    reads, problems = read_files(paths)
+    registered = [tenant.id for tenant in current(store, Tenant)] if store else []
+    problems += refuse_unknown_tenants(reads, registered)
+    if problems:
+        raise RegistryRefused(sorted(problems, key=lambda problem: (problem.file, problem.line)))
+    if check or store is None:
+        return Loaded(read=_counts(read.record for read in reads))
+    return write([read.record for read in reads], store)
+
+
+def current(store: Store, kind: type[RecordT]) -> list[RecordT]:
+    """Return the records of one kind that are in force."""
+    return [record_of(kind, columns) for columns in _rows(store, kind)]
+
+
+def write(records: Sequence[Record], store: Store) -> Loaded:
+    """Append records that differ from those in force."""
+    loaded = Loaded(read=_counts(records))
+    for kind in KINDS:
+        ours = [record for record in records if record.kind == kind]
+        if ours:
+            loaded.written[kind] = _write_kind(kind, ours, store)
+    return loaded
+
+
+def _write_kind(kind: str, records: Iterable[Record], store: Store) -> int:
+    stored = _rows(store, KINDS[kind])
+    identity = [slot for slot in slots(KINDS[kind]) if slot.identifies]
+    in_force: dict[tuple[Any, ...], Record] = {}
+    newest = datetime.fromtimestamp(0, UTC)
+    for columns in stored:
+        record = record_of(KINDS[kind], columns)
+        in_force[tuple(getattr(record, slot.name) for slot in identity)] = record
+        newest = max(newest, _utc(columns["recorded_at"]))
+    fresh = [
+        record
+        for record in records
+        if in_force.get(tuple(getattr(record, slot.name) for slot in identity)) != record
+    ]
+    # The newest row is in force, so a clock that went back must not put ours behind the old one.
+    recorded_at = max(datetime.now(UTC), newest + timedelta(microseconds=1))
+    rows = [{**row(record), "recorded_at": recorded_at} for record in fresh]
+    if kind == Tenant.kind:
+        _place(rows, {columns["tenant_id"]: columns["placement"] for columns in stored})
+    if rows:
+        store.insert(kind, rows)
+    return len(rows)
+
+
+def _place(rows: Iterable[dict[str, Any]], placed: dict[str, str]) -> None:
+    """Give each tenant its partition: its own for the first, one of the pools for the others.
+
+    A tenant that has a placement keeps it, or its spans would lie in two partitions.
+    """
+    own = sum(placement.startswith("own-") for placement in placed.values())
+    for tenant in rows:
+        name: str = tenant["tenant_id"]
+        if name in placed:
+            tenant["placement"] = placed[name]
+        elif own < OWN_PARTITIONS:
+            tenant["placement"] = f"own-{name}"
+            own += 1
+        else:
+            digest = hashlib.sha256(name.encode()).digest()
+            tenant["placement"] = f"pool-{digest[0] % POOLS:02d}"
+
+
+def _rows(store: Store, kind: type[Any]) -> list[dict[str, Any]]:
+    return store.rows(CURRENT, {"view": f"current_{kind.kind}"})
+
+
+def _utc(time: datetime) -> datetime:
+    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+
+
+def _counts(records: Iterable[Record]) -> dict[str, int]:
+    return dict(Counter(record.kind for record in records))
+
+
+def _shown(problems: Sequence[Problem]) -> Iterator[str]:
+    """The first mistakes of each file, as lines."""
+    by_file: dict[str, list[Problem]] = {}
+    for problem in problems:
+        by_file.setdefault(problem.file, []).append(problem)
+    for name, ours in by_file.items():
+        yield from map(str, ours[:PROBLEMS_SHOWN])
+        if len(ours) > PROBLEMS_SHOWN:
+            yield f"{name}: and {len(ours) - PROBLEMS_SHOWN} more"
