@@ -136,7 +136,3 @@ def _stdout_is_gone() -> bool:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return True
     return False
-
-
-if __name__ == "__main__":
-    sys.exit(main())
