@@ -1,0 +1,32 @@
+"""The dashboard as an ASGI application: Streamlit's pages behind our headers and error page."""
+
+import logging
+import secrets
+from pathlib import Path
+
+import streamlit as st
+from starlette.middleware import Middleware
+
+from partywall_dashboard.security import SecurityHeaders
+
+log = logging.getLogger("partywall.dashboard")
+
+
+def on_script_error(error: Exception) -> bool:
+    """The visitor gets a reference, the log gets the traceback under the same reference."""
+    reference = secrets.token_hex(4)
+    log.error("page failed, reference %s", reference, exc_info=error)
+    st.error(
+        f"This page could not be shown. The server's log has the reason under {reference}.",
+        icon=":material/error:",
+    )
+    return True
+
+
+def build() -> st.App:
+    """The application; one a process, as Streamlit wants it."""
+    return st.App(
+        Path(__file__).parent / "navigation.py",
+        middleware=[Middleware(SecurityHeaders)],
+        on_script_error=on_script_error,
+    )

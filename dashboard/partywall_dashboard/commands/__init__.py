@@ -1,0 +1,1 @@
+"""The subcommands of `partywall` that this package brings."""

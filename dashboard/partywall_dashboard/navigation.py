@@ -1,0 +1,66 @@
+"""The frame of every page: navigation, time range, scope, and what to do if the store is away."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from partywall_collector.store import StoreError
+from partywall_dashboard import reads, text
+from partywall_dashboard.scope import viewer
+from partywall_dashboard.text import ASSETS
+
+HERE = Path(__file__).parent
+RANGES = {1: "24 h", 7: "7 d", 30: "30 d", 0: "All"}
+
+
+def main() -> None:
+    """One run of the script."""
+    st.set_page_config("Partywall", ASSETS / "icon.svg", layout="wide", initial_sidebar_state=240)
+    dark = st.context.theme.type == "dark"
+    st.logo(
+        ASSETS / ("logo-dark.svg" if dark else "logo.svg"),
+        icon_image=ASSETS / ("icon-dark.svg" if dark else "icon.svg"),
+        size="large",
+    )
+    text.style()
+    page = st.navigation(
+        [
+            st.Page(
+                HERE / "pages/overview.py",
+                title="Overview",
+                icon=":material/grid_on:",
+                default=True,
+            ),
+            st.Page(HERE / "pages/findings.py", title="Findings", icon=":material/rule:"),
+            st.Page(
+                HERE / "pages/chain.py",
+                title="Chain",
+                icon=":material/conversion_path:",
+                visibility="hidden",
+            ),
+        ]
+    )
+    with st.sidebar:
+        st.segmented_control(
+            "Time range",
+            list(RANGES),
+            default=0,
+            required=True,
+            format_func=RANGES.__getitem__,
+            key="days",
+            bind="query-params",
+            width="stretch",
+        )
+        who = viewer()
+        text.quiet(f"{who.name} · {who.sees}")
+    try:
+        page.run()
+    except StoreError as error:
+        reads.reopen()
+        st.error("The store does not answer.", icon=":material/cloud_off:")
+        text.quiet(str(error))
+        st.write("Start the process that owns it, then load this page again:")
+        st.code("partywall up", language="bash")
+
+
+main()

@@ -1,0 +1,1 @@
+"""Overview, findings and chain: each file is one page."""

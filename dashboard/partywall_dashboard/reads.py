@@ -1,0 +1,100 @@
+"""What the pages read: the analyzer's functions, cached. The scope is part of every cache key."""
+
+import os
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import streamlit as st
+
+from partywall_analyzer import findings, lookup
+from partywall_analyzer.findings import FindingPage, Scope, TenantPair, Totals, TrendPoint
+from partywall_analyzer.lookup import TraceSpan
+from partywall_analyzer.model import Finding
+from partywall_collector.store import Store, open_store
+
+STORE: Final = "PARTYWALL_STORE"
+"""Where the store is; `partywall dashboard --store` sets it for the pages."""
+
+DEFAULT_STORE: Final = "chdb://.partywall"
+SHOWN: Final = 200
+FRESH: Final = 5
+"""Seconds that a list may be old."""
+
+
+@st.cache_resource(show_spinner=False)
+def _open(url: str) -> Store:
+    return open_store(url, role="reader")
+
+
+def store_url() -> str:
+    """The store of this server."""
+    return os.environ.get(STORE, DEFAULT_STORE)
+
+
+def reopen() -> None:
+    """Forget the connection: the process that owned the store may have been started anew."""
+    _open.clear()
+
+
+def since(days: int | None) -> datetime | None:
+    """The start of a range that ends now, on the full minute so that it can be a cache key."""
+    if days is None:
+        return None
+    return datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(days=days)
+
+
+@st.cache_data(ttl=FRESH, max_entries=64, show_spinner=False)
+def found(
+    url: str,
+    scope: Scope,
+    *,
+    since: datetime | None = None,
+    severities: tuple[str, ...] = (),
+    verdicts: tuple[str, ...] = (),
+    from_tenant: str = "",
+    to_tenant: str = "",
+    search: str = "",
+    limit: int = SHOWN,
+) -> FindingPage:
+    """The findings that match, most urgent first."""
+    return findings.list_findings(
+        _open(url),
+        scope,
+        since=since,
+        severities=severities,
+        verdicts=verdicts,
+        from_tenant=from_tenant,
+        to_tenant=to_tenant,
+        search=search,
+        limit=limit,
+    )
+
+
+@st.cache_data(ttl=FRESH, max_entries=256, show_spinner=False)
+def finding(url: str, scope: Scope, id: str) -> Finding | None:
+    """One finding; None where there is none in scope."""
+    return findings.get_finding(_open(url), scope, id)
+
+
+@st.cache_data(ttl=FRESH, max_entries=64, show_spinner=False)
+def pairs(url: str, scope: Scope, since: datetime | None) -> list[TenantPair]:
+    """Who reached whom, how often."""
+    return findings.tenant_matrix(_open(url), scope, since=since)
+
+
+@st.cache_data(ttl=FRESH, max_entries=64, show_spinner=False)
+def trend(url: str, scope: Scope, since: datetime | None) -> list[TrendPoint]:
+    """Findings by day and severity."""
+    return findings.trend(_open(url), scope, since=since)
+
+
+@st.cache_data(ttl=FRESH, max_entries=64, show_spinner=False)
+def totals(url: str, scope: Scope, since: datetime | None) -> Totals:
+    """The numbers at the head of the overview."""
+    return findings.totals(_open(url), scope, since=since)
+
+
+@st.cache_data(ttl=60, max_entries=64, show_spinner=False)
+def trace(url: str, scope: Scope, trace_id: str) -> list[TraceSpan]:
+    """The spans of a trace."""
+    return lookup.trace(_open(url), scope, trace_id)
