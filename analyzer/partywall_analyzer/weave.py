@@ -187,13 +187,12 @@ def _touched(place: _Place) -> Iterator[Message]:
     """Reading and writing; that what was read is what another wrote is only inferred."""
     for dataset, operation in place.span.datasets:
         line = Line("dataset", dataset)
-        during = place.start._replace(part=2)
         if (operation or place.span.operation) in READS:
-            receiver = Moment(place.line, place.end._replace(part=0))
-            yield Message("read", Moment(line, during), receiver, Proof.P0)
+            sender = Moment(line, place.start._replace(part=2))
+            yield Message("read", sender, Moment(place.line, place.end), Proof.P0)
         else:
-            receiver = Moment(line, place.end._replace(part=1))
-            yield Message("wrote", Moment(place.line, during), receiver, Proof.P2)
+            receiver = Moment(line, place.end._replace(part=3))
+            yield Message("wrote", place.done, receiver, Proof.P2)
 
 
 def _carried(places: Collection[_Place], commonplace: Collection[int]) -> Iterator[Message]:
