@@ -1,0 +1,146 @@
+"""Reads a request's text once: what it names, at what it points, for which actions it asks.
+
+The facts are kept with the session and are enough to judge who introduced a party; the text is
+not kept. What it names is kept in plain, because an analyst must see it; all other words are keyed
+hashes.
+"""
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Self
+
+from partywall import identifiers
+from partywall.identifiers import Identifier
+from partywall_collector.registry.actions import ACTIONS, STOP
+from partywall_collector.registry.terms import SHORTEST, Hasher, lower, words
+
+ITEMS = 32
+"""A request that lists more than so many parts is read as one."""
+
+TERMS = 512
+"""A part keeps at most so many words."""
+
+_NUMBER = re.compile(r"(?:^|(?<=\s))(\d{1,2})[.)]\s+(?=\S)")
+_QUOTED = re.compile(
+    r"(?:^|(?<=[\s(:]))'([^'\n]{2,80})'|\"([^\"\n]{2,80})\"|[“„]([^“”\n]{2,80})[”“]"
+)
+_CAPITALISED = re.compile(r"(?<![.!?:] )(?<!^)\b([A-Z][A-Za-z]{2,})\b")
+_ISO_DATE = re.compile(r"\b\d{4}-\d{2}-\d{2}\b")
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_MONTH = r"(?P<month>Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*\.?"
+_WORDED_DATE = re.compile(rf"\b{_MONTH} (?P<day>\d{{1,2}})(?:st|nd|rd|th)?,? (?P<year>\d{{4}})\b")
+_ACTIONS = {
+    action.name: re.compile(rf"(?i)(?<![a-z-])(?:{'|'.join(action.words)})(?![a-z])")
+    for action in ACTIONS
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One part of a request.
+
+    `names` are hashes of what points by itself: quoted phrases, file names, dates, identifiers and
+    capitalised words. `words` are hashes of all words that mean something. `asks` are actions.
+    """
+
+    named: tuple[Identifier, ...]
+    names: frozenset[int]
+    words: frozenset[int]
+    asks: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class RequestFacts:
+    """What is kept of a request's text."""
+
+    items: tuple[Item, ...]
+
+    @property
+    def named(self) -> tuple[Identifier, ...]:
+        """The identifiers that the request names, once each."""
+        return tuple(dict.fromkeys(found for item in self.items for found in item.named))
+
+    def to_json(self) -> str:
+        """Return the facts as the session's row holds them."""
+        items = [
+            {
+                "named": [[found.kind, found.value] for found in item.named],
+                "names": sorted(item.names),
+                "words": sorted(item.words),
+                "asks": sorted(item.asks),
+            }
+            for item in self.items
+        ]
+        return json.dumps({"items": items}, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str) -> Self | None:
+        """Read the facts of a session's row; None if its request was never recorded."""
+        facts: dict[str, Any] = json.loads(text or "{}")
+        if "items" not in facts:
+            return None
+        return cls(
+            tuple(
+                Item(
+                    named=tuple(Identifier(kind, value) for kind, value in item["named"]),
+                    names=frozenset(item["names"]),
+                    words=frozenset(item["words"]),
+                    asks=frozenset(item["asks"]),
+                )
+                for item in facts["items"]
+            )
+        )
+
+
+def read_request(text: str, key: bytes) -> RequestFacts:
+    """Read a request's text under the key of the store's fingerprints."""
+    hasher = Hasher(key)
+    return RequestFacts(tuple(_item(part, hasher) for part in parts(text)))
+
+
+def parts(text: str) -> list[str]:
+    """Split a request at its numbers "1." or "2)"; they must count up from 1."""
+    marks = list(_NUMBER.finditer(text))
+    if not 2 <= len(marks) <= ITEMS or [int(mark[1]) for mark in marks] != list(
+        range(1, len(marks) + 1)
+    ):
+        return [text]
+    ends = [mark.start() for mark in marks[1:]] + [len(text)]
+    return [text[mark.end() : end].strip() for mark, end in zip(marks, ends, strict=True)]
+
+
+def _item(text: str, hasher: Hasher) -> Item:
+    named = tuple(identifiers.find(text))
+    quoted = [lower(next(filter(None, found))) for found in _QUOTED.findall(text)]
+    names = [*quoted, *_dates(text), *(found.value for found in named)]
+    names += [word for phrase in quoted if len(words(phrase)) == 1 for word in words(phrase)]
+    names += [lower(word) for word in _CAPITALISED.findall(text)]
+    meant = [word for word in words(text) if word not in STOP and not _is_small_number(word)]
+    return Item(
+        named=named,
+        names=frozenset(hasher.terms(_kept(names))),
+        words=frozenset(hasher.terms(_kept(meant))),
+        asks=frozenset(name for name, pattern in _ACTIONS.items() if pattern.search(text)),
+    )
+
+
+def _kept(found: Iterable[str]) -> list[str]:
+    return [
+        word
+        for word in dict.fromkeys(found)
+        if len(word.encode("utf-8", "surrogatepass")) >= SHORTEST and word not in STOP
+    ][:TERMS]
+
+
+def _is_small_number(word: str) -> bool:
+    return word.isdigit() and len(word) < 5
+
+
+def _dates(text: str) -> list[str]:
+    dates = _ISO_DATE.findall(text)
+    for found in _WORDED_DATE.finditer(text):
+        month = _MONTHS.index(lower(found["month"])) + 1
+        dates.append(f"{found['year']}-{month:02d}-{int(found['day']):02d}")
+    return dates
