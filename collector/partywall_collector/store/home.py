@@ -6,7 +6,7 @@ import json
 import os
 import secrets
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -101,7 +101,7 @@ class Home:
         return endpoint if self._owner().split(" ")[0] == str(endpoint.pid) else None
 
     @contextlib.contextmanager
-    def announce(self, endpoint: Endpoint) -> Iterator[None]:
+    def announce(self, endpoint: Endpoint) -> Generator[None]:
         """Say where the owner answers, for as long as the context lasts."""
         _write_secret(self.endpoint_file, json.dumps(asdict(endpoint)))
         try:
@@ -120,9 +120,7 @@ class Home:
         except ValueError:
             key = ""
         if len(key) != 64:
-            raise StoreUnavailable(
-                f"{file} is not a key of 64 hex digits; restore it from a backup"
-            )
+            raise StoreUnavailable(f"{file} is not a key of 64 hex digits; copy it back")
         return key
 
     def _owner(self) -> str:

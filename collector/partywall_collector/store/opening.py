@@ -7,7 +7,7 @@ from importlib.resources import files
 from typing import Final, Literal
 
 from partywall_collector.store import schema
-from partywall_collector.store.connection import Client, Pool, connect
+from partywall_collector.store.connection import Connection, Pool
 from partywall_collector.store.errors import StoreUnavailable
 from partywall_collector.store.home import Endpoint, Home
 from partywall_collector.store.store import Store
@@ -57,32 +57,30 @@ def _owned(url: str, place: Embedded, home: Home, role: Role) -> Store:
         raise
 
 
-def _opened(url: str, home: Home, open_client: Callable[[], Client], role: Role) -> Store:
+def _opened(url: str, home: Home, another: Callable[[], Connection], role: Role) -> Store:
     """A store whose tables are checked, or made."""
-    first = open_client()
-    clients = iter([first])
-    pool = Pool(lambda: next(clients, None) or open_client())
+    pool = Pool(another(), another)
     try:
-        with pool.client() as client:
+        with pool.connection() as connection:
             if role == "reader":
-                schema.check(client, url)
+                schema.check(connection, url)
             else:
                 home.make()
-                schema.prepare(client, url)
-                schema.put_key(client, home.fingerprint_key())
+                schema.prepare(connection, url)
+                schema.put_key(connection, home.fingerprint_key())
     except BaseException:
         pool.close()
         raise
     return Store(url, home.path, pool, home.unlock)
 
 
-def _engine(place: Embedded, configuration: str, role: Role) -> Client:
+def _engine(place: Embedded, configuration: str, role: Role) -> Connection:
     """A handle of the embedded engine in this process."""
     if role == "reader":
         settings = {"log_comment": "reader", "readonly": "1"}
     else:
         settings = {"log_comment": "writer"}
-    return connect(
+    return Connection(
         str(place.home),
         interface="chdb",
         path=str(place.home / "data"),
@@ -91,10 +89,10 @@ def _engine(place: Embedded, configuration: str, role: Role) -> Client:
     )
 
 
-def _endpoint(endpoint: Endpoint, role: Role) -> Client:
+def _endpoint(endpoint: Endpoint, role: Role) -> Connection:
     """A client of the process that owns the chDB path."""
     account = endpoint.reader if role == "reader" else endpoint.writer
-    return connect(
+    return Connection(
         f"at {endpoint.host}:{endpoint.port}",
         host=endpoint.host,
         port=endpoint.port,
@@ -104,8 +102,8 @@ def _endpoint(endpoint: Endpoint, role: Role) -> Client:
     )
 
 
-def _server(place: Server) -> Client:
-    return connect(
+def _server(place: Server) -> Connection:
+    return Connection(
         f"at {place.host}:{place.port}",
         host=place.host,
         port=place.port,

@@ -30,23 +30,21 @@ class Store:
 
     def rows(self, sql: str, params: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
         """Run a query and return its rows by column name; `{name:Type}` in it is bound."""
-        with self._pool.client() as client:
-            return list(client.query(sql, parameters=dict(params or {})).named_results())
+        with self._pool.connection() as connection:
+            return connection.rows(sql, params)
 
     def command(self, sql: str, params: Mapping[str, Any] | None = None) -> None:
         """Run a statement that returns nothing."""
-        with self._pool.client() as client:
-            client.command(sql, parameters=dict(params or {}))
+        with self._pool.connection() as connection:
+            connection.command(sql, params)
 
     def insert(self, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
         """Append rows; the keys are the table's columns, what is left out takes its default."""
         if not rows:
             return
         body = b"\n".join(_encoded(row) for row in rows)
-        with self._pool.client() as client:
-            client.raw_insert(
-                table, insert_block=body, fmt="JSONEachRow", settings=dict(INSERT_SETTINGS)
-            )
+        with self._pool.connection() as connection:
+            connection.append(table, body, form="JSONEachRow", settings=INSERT_SETTINGS)
 
     def close(self) -> None:
         """Let running statements end and give the store back."""
