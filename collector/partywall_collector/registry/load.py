@@ -3,16 +3,18 @@
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from partywall_collector.registry.document import PROBLEMS_SHOWN, Problem
-from partywall_collector.registry.model import KINDS, Record, Tenant
-from partywall_collector.registry.read import read_files, refuse_unknown_tenants
+from partywall_collector.registry.model import KINDS, Record, Session, Tenant
+from partywall_collector.registry.read import Read, read_files, refuse_unknown_tenants
+from partywall_collector.registry.request import read_request
 from partywall_collector.registry.schema import RecordT, record_of, row, slots
 from partywall_collector.store import Store, statement
+from partywall_collector.store.home import Home
 
 OWN_PARTITIONS = 100
 """Each partition that a load touches costs about 5 ms of CPU, so the long tail shares its own."""
@@ -50,7 +52,18 @@ def load(paths: Sequence[Path], store: Store | None, *, check: bool = False) -> 
         raise RegistryRefused(sorted(problems, key=lambda problem: (problem.file, problem.line)))
     if check or store is None:
         return Loaded(read=_counts(read.record for read in reads))
-    return write([read.record for read in reads], store)
+    return write(_with_facts(reads, store), store)
+
+
+def _with_facts(reads: Iterable[Read], store: Store) -> list[Record]:
+    """Read the requests' texts under the store's key; the texts go no further."""
+    key = bytes.fromhex(Home(store.home).fingerprint_key())
+    return [
+        replace(read.record, facts=read_request(read.text, key).to_json())
+        if isinstance(read.record, Session) and read.text
+        else read.record
+        for read in reads
+    ]
 
 
 def current(store: Store, kind: type[RecordT]) -> list[RecordT]:

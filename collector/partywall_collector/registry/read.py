@@ -1,6 +1,5 @@
 """Turns registry files into records; every mistake is told with its file, line and key."""
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +38,8 @@ class Read:
     record: Record
     entry: Entry
     document: Document
+    text: str = ""
+    """What a session's request says; held until its facts are taken, never stored."""
 
 
 def read_files(paths: Sequence[Path]) -> tuple[list[Read], list[Problem]]:
@@ -47,9 +48,11 @@ def read_files(paths: Sequence[Path]) -> tuple[list[Read], list[Problem]]:
     documents = [_document(path) for path in paths]
     for document in documents:
         for entry in document.entries:
-            record = _record(entry, document)
-            if record is not None:
-                reads.append(Read(record, entry, document))
+            values = _values(entry, document)
+            if values is not None:
+                text = values.pop("facts", "")
+                record = KINDS[entry.kind](**values)
+                reads.append(Read(record, entry, document, text))
         if not document.entries and not document.problems:
             document.problem(0, "", "holds no entries; known kinds: " + ", ".join(KINDS))
     _refuse_repeated(reads)
@@ -145,8 +148,8 @@ def _yaml_entries(document: Document, root: Node) -> None:
             document.problem(line, kind, "expected a list of entries, each behind a dash")
 
 
-def _record(entry: Entry, document: Document) -> Record | None:
-    """Read one entry; None after a mistake in it."""
+def _values(entry: Entry, document: Document) -> dict[str, Any] | None:
+    """Read the fields of one entry; None after a mistake in it."""
     count = len(document.problems)
     if not isinstance(entry.node, Keys):
         document.problem(entry.line, entry.where, "expected keys and values")
@@ -165,10 +168,10 @@ def _record(entry: Entry, document: Document) -> Record | None:
     if len(document.problems) > count:
         return None
     if record is Session:
-        _read_request(values)
+        _name_what_the_text_names(values)
     elif record is Tool:
-        _read_operation(values)
-    return record(**values)
+        _tell_operation_from_argument(values)
+    return values
 
 
 def _slot_value(slot: Slot, entry: Entry, keys: Keys, document: Document) -> Any:
@@ -270,17 +273,14 @@ def _refuse_contradictions(entry: Entry, values: dict[str, Any], document: Docum
             say(name, "`*` is no name here")
 
 
-def _read_request(values: dict[str, Any]) -> None:
-    """Put what a request's text names in the place of the text."""
-    text = values.pop("facts", "")
+def _name_what_the_text_names(values: dict[str, Any]) -> None:
     named = dict.fromkeys(values.get("named", ()))
-    named |= dict.fromkeys((found.kind, found.value) for found in identifiers.find(text))
+    found = identifiers.find(values.get("facts", ""))
+    named |= dict.fromkeys((identifier.kind, identifier.value) for identifier in found)
     values["named"] = tuple(named)
-    values["facts"] = json.dumps({})
 
 
-def _read_operation(values: dict[str, Any]) -> None:
-    """Tell an operation from the name of the argument that holds it."""
+def _tell_operation_from_argument(values: dict[str, Any]) -> None:
     operation: str = values.get("operation", "")
     if operation.startswith("{"):
         values["operation"], values["operation_argument"] = "", operation[1:-1]

@@ -94,6 +94,33 @@ def row(record: object) -> dict[str, Any]:
     return columns
 
 
+def entry_of(record: object) -> dict[str, Any]:
+    """Return the record as an entry of a registry file; what is left to its default stays out.
+
+    A session's text is not there any more; its entry names what the text named.
+    """
+    entry: dict[str, Any] = {}
+    for slot in slots(type(record)):
+        value = getattr(record, slot.name)
+        if (value == slot.default and not slot.required) or slot.form is Form.REQUEST:
+            continue
+        if slot.form is Form.DERIVED:
+            entry["operation"] = f"{{{value}}}"
+            continue
+        if slot.form is Form.IDENTIFIERS:
+            value = [{"kind": kind, "value": text} for kind, text in value]
+        elif slot.form is Form.TIME:
+            value = value.isoformat()
+        elif isinstance(value, tuple):
+            value = list(cast("tuple[str, ...]", value))
+        inside = entry
+        *parents, last = slot.key.split(".")
+        for parent in parents:
+            inside = inside.setdefault(parent, {})
+        inside[last] = value
+    return entry
+
+
 def record_of(kind: type[RecordT], columns: Mapping[str, Any]) -> RecordT:
     """The record that a row of its table holds."""
     return kind(**{slot.name: _value(slot.form, columns[slot.column]) for slot in slots(kind)})
