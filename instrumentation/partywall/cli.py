@@ -9,6 +9,7 @@ import ast
 import difflib
 import importlib.util
 import os
+import select
 import sys
 from collections.abc import Callable, Sequence
 from importlib.metadata import EntryPoint, entry_points, version
@@ -30,6 +31,7 @@ OPTIONAL: Final = {
     "clickhouse_connect": "",
     "yaml": "",
     "rich": "",
+    "grpc": "",
     "starlette": "",
     "uvicorn": "",
     "networkx": "",
@@ -115,13 +117,16 @@ def _summary(entry: EntryPoint) -> str:
     package, *rest = entry.module.split(".")
     try:
         spec = importlib.util.find_spec(package)
-        for folder in spec.submodule_search_locations or () if spec else ():
-            source = Path(folder, *rest).with_suffix(".py")
-            if source.is_file():
-                text = ast.get_docstring(ast.parse(source.read_text(encoding="utf-8"))) or ""
-                line = text.partition("\n")[0].rstrip(".")
-                # Many modules open with the command's own name: "`partywall x`: what it does".
-                return line.removeprefix(f"`partywall {entry.name}`: ")
+        if spec is None or spec.origin is None:
+            return ""
+        source = Path(spec.origin)
+        if rest:
+            source = source.parent.joinpath(*rest).with_suffix(".py")
+        text = ast.get_docstring(ast.parse(source.read_text(encoding="utf-8"))) or ""
+        line = text.partition("\n")[0].rstrip(".")
+        # Many modules open with the command's own name: "`partywall x`: what it does".
+        line = line.removeprefix(f"`partywall {entry.name}`: ")
+        return line[:1].upper() + line[1:]
     except (ImportError, OSError, SyntaxError, ValueError):
         pass  # a command whose source cannot be read is listed by its name alone
     return ""
@@ -129,10 +134,12 @@ def _summary(entry: EntryPoint) -> str:
 
 def _stdout_is_gone() -> bool:
     """Whether the reader of stdout left (`| head`), as against a socket that broke."""
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # The interpreter flushes once more at exit; give it somewhere to write.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return True
-    return False
+    stdout = sys.stdout.fileno()
+    if sys.platform != "win32":  # it has no poll, and no such error on its pipes either
+        poll = select.poll()
+        poll.register(stdout, 0)
+        if not any(state & select.POLLERR for _, state in poll.poll(0)):
+            return False
+    # The interpreter flushes once more at exit; give it somewhere to write.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stdout)
+    return True
