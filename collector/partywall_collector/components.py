@@ -178,6 +178,13 @@ class Key:
     default: Any
     doc: str
 
+    @property
+    def shown(self) -> str:
+        """The default as one writes it in YAML."""
+        if self.type == "duration":
+            return f"`{self.default * 1000:g}ms`" if self.default < 1 else f"`{self.default:g}s`"
+        return f"`{self.default}`" if self.default != "" else "none"
+
 
 def section_of(hint: Any) -> type | None:
     """The dataclass behind a type hint, also where it is optional; None for a plain value."""

@@ -9,9 +9,7 @@ from typing import Any
 
 import yaml
 
-REFERENCE = re.compile(
-    r"\$\$|\$\{(?:env:(?P<name>\w+)(?::-(?P<default>[^}]*))?|(?P<other>[^}]*))\}"
-)
+REFERENCE = re.compile(r"\$\$|\$\{env:(?P<name>\w+)(?::-(?P<default>[^}]*))?\}|\$\{[^}]*\}|\$\{")
 
 
 class ConfigError(Exception):
@@ -51,20 +49,20 @@ def read_documents(paths: Sequence[Path], overrides: Iterable[str]) -> Node:
 
 def parse(text: str, source: str) -> Node:
     """One document; a mapping with unique text keys at every level."""
-    loader = yaml.SafeLoader(text)
     try:
+        loader = yaml.SafeLoader(text)
         root = loader.get_single_node()
         if root is None:
             return Node({}, source)
         return _node(loader, root, source, "")
+    except RecursionError:
+        raise ConfigError(f"{source}: this is not YAML: a value holds itself") from None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = f":{mark.line + 1}" if mark else ""
         raise ConfigError(f"{source}{line}: this is not YAML: {error.problem}") from None
     except yaml.YAMLError as error:
         raise ConfigError(f"{source}: this is not YAML: {error}") from None
-    finally:
-        loader.dispose()
 
 
 def _node(loader: yaml.SafeLoader, node: yaml.Node, source: str, path: str) -> Node:
@@ -74,12 +72,11 @@ def _node(loader: yaml.SafeLoader, node: yaml.Node, source: str, path: str) -> N
         for key_node, value_node in node.value:
             key = str(key_node.value)
             place = f"{path}.{key}" if path else key
+            at = f"{source}:{key_node.start_mark.line + 1}"
             if key in items:
-                at = f"{source}:{key_node.start_mark.line + 1}"
                 raise ConfigError(f"{at}: {place} stands there twice; keep one of them")
             items[key] = _node(loader, value_node, source, place)
-            if value_node.value == "":  # an empty value has its mark behind the line
-                items[key].where = f"{source}:{key_node.start_mark.line + 1}"
+            items[key].where = at
         return Node(items, where)
     if isinstance(node, yaml.SequenceNode):
         return Node([_node(loader, item, source, path) for item in node.value], where)

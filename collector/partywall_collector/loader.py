@@ -58,9 +58,15 @@ class Loader:
             try:
                 self._load(segment)
                 pause = self._retry.initial_interval
-            except (StoreError, OSError) as error:
+            except Exception as error:
                 self._counters.add(failed_loads=1)
-                log.warning("segment %s waits, next try in %.0f s: %s", segment.id, pause, error)
+                log.warning(
+                    "segment %s waits, next try in %.0f s: %s",
+                    segment.id,
+                    pause,
+                    error,
+                    exc_info=not isinstance(error, StoreError | OSError),
+                )
                 self._stopping.wait(pause)
                 pause = min(self._retry.max_interval, pause * 2)
 
