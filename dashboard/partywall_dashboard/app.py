@@ -1,7 +1,11 @@
 """The dashboard as an ASGI application: Streamlit's pages behind our headers and error page."""
 
+import asyncio
+import importlib
 import logging
 import secrets
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import streamlit as st
@@ -23,10 +27,19 @@ def on_script_error(error: Exception) -> bool:
     return True
 
 
+@asynccontextmanager
+async def warm(app: st.App) -> AsyncGenerator[None]:
+    """Load what the first visitor would otherwise wait for."""
+    for module in ("pandas", "altair", "partywall_dashboard.reads"):
+        await asyncio.to_thread(importlib.import_module, module)
+    yield
+
+
 def build() -> st.App:
     """The application; one a process, as Streamlit wants it."""
     return st.App(
         Path(__file__).parent / "navigation.py",
+        lifespan=warm,
         middleware=[Middleware(SecurityHeaders)],
         on_script_error=on_script_error,
     )

@@ -10,7 +10,7 @@ from partywall_dashboard.scope import viewer
 from partywall_dashboard.text import ASSETS
 
 HERE = Path(__file__).parent
-RANGES = {1: "24 h", 7: "7 d", 30: "30 d", 0: "All"}
+RANGES = {0: "All", 1: "Last 24 hours", 7: "Last 7 days", 30: "Last 30 days"}
 
 
 def main() -> None:
@@ -41,15 +41,12 @@ def main() -> None:
         ]
     )
     with st.sidebar:
-        st.segmented_control(
+        st.selectbox(
             "Time range",
             list(RANGES),
-            default=0,
-            required=True,
             format_func=RANGES.__getitem__,
             key="days",
             bind="query-params",
-            width="stretch",
         )
         who = viewer()
         text.quiet(f"{who.name} · {who.sees}")

@@ -1,6 +1,5 @@
 """What the pages read: the analyzer's functions, cached. The scope is part of every cache key."""
 
-import os
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -12,10 +11,6 @@ from partywall_analyzer.lookup import TraceSpan
 from partywall_analyzer.model import Finding
 from partywall_collector.store import Store, open_store
 
-STORE: Final = "PARTYWALL_STORE"
-"""Where the store is; `partywall dashboard --store` sets it for the pages."""
-
-DEFAULT_STORE: Final = "chdb://.partywall"
 SHOWN: Final = 200
 FRESH: Final = 5
 """Seconds that a list may be old."""
@@ -24,11 +19,6 @@ FRESH: Final = 5
 @st.cache_resource(show_spinner=False)
 def _open(url: str) -> Store:
     return open_store(url, role="reader")
-
-
-def store_url() -> str:
-    """The store of this server."""
-    return os.environ.get(STORE, DEFAULT_STORE)
 
 
 def reopen() -> None:

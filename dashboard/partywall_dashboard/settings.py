@@ -21,7 +21,7 @@ THEME: dict[str, Any] = {
     "theme.baseRadius": "0.5rem",
     "theme.headingFontWeights": [700, 600, 600],
     "theme.headingFontSizes": ["1.75rem", "1.2rem", "1.05rem"],
-    "theme.paddingTop": "0.5rem",
+    "theme.paddingTop": "1.25rem",
     "theme.paddingBottom": "3rem",
     "theme.showSidebarBorder": True,
     "theme.light.primaryColor": "#1F5FA8",
@@ -43,10 +43,11 @@ def settings(address: str, port: int, *, browser: bool) -> dict[str, Any]:
     """The options of one server. They win over a user's own Streamlit files and variables."""
     return {
         **THEME,
+        **({} if browser else {"server.headless": True}),
         "server.address": address,
         "server.port": port,
-        "server.headless": not browser,
         "server.fileWatcherType": "none",
+        "server.showEmailPrompt": False,
         "server.enableStaticServing": False,
         "server.maxUploadSize": 1,
         "server.maxCacheDataSize": "512MB",

@@ -40,11 +40,11 @@ def findings_table(
                 color=[colour for _, colour in SEVERITIES.values()],
                 width=95,
             ),
-            "title": st.column_config.TextColumn("What happened", width=None if whole_row else 270),
-            "verdict": st.column_config.TextColumn("Verdict", width=105),
+            "title": st.column_config.TextColumn("What happened", width=None if whole_row else 310),
+            "verdict": st.column_config.TextColumn("Verdict", width=100),
             "agent": st.column_config.TextColumn("Agent", width=130),
             "seen": st.column_config.DatetimeColumn(
-                "Seen", format="distance", timezone="UTC", width=125
+                "Seen", format="distance", timezone="UTC", width=120
             ),
             "id": st.column_config.TextColumn("Finding", width=95),
         },

@@ -11,12 +11,13 @@ from partywall_dashboard import reads, text
 from partywall_dashboard.components import draw
 from partywall_dashboard.judged import finding_tags
 from partywall_dashboard.layout import FOLD_ABOVE, colours, fold, lane_of, place
+from partywall_dashboard.place import store_url
 from partywall_dashboard.scope import viewer
 
 
 def main() -> None:
     """The page."""
-    url, scope = reads.store_url(), viewer().scope
+    url, scope = store_url(), viewer().scope
     wanted = st.query_params.get("finding", "")
     finding = reads.finding(url, scope, wanted) if wanted else None
     if finding is None:

@@ -6,23 +6,24 @@ from partywall_analyzer.findings import Scope
 from partywall_analyzer.model import Finding, Severity, Verdict
 from partywall_dashboard import reads, text
 from partywall_dashboard.judged import finding_tags
+from partywall_dashboard.place import store_url
 from partywall_dashboard.scope import viewer
 from partywall_dashboard.tables import findings_table
 
 
 def main() -> None:
     """The page."""
-    url, scope = reads.store_url(), viewer().scope
+    url, scope = store_url(), viewer().scope
     st.title("Findings")
     sources, targets = tenants(url, scope)
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         search = st.text_input(
             "Search",
             key="q",
             type="search",
             placeholder="agent, dataset, trace, id",
             bind="query-params",
-            width=230,
+            width=200,
         )
         severities = st.pills(
             "Severity",
@@ -31,12 +32,14 @@ def main() -> None:
             key="severity",
             bind="query-params",
         )
-        verdicts = st.pills(
+        verdict = st.selectbox(
             "Verdict",
             [Verdict.UNAUTHORISED.value, Verdict.INDETERMINATE.value, Verdict.AUTHORISED.value],
-            selection_mode="multi",
+            index=None,
             key="verdict",
             bind="query-params",
+            placeholder="any",
+            width=160,
         )
         source = st.selectbox(
             "Session of",
@@ -45,7 +48,7 @@ def main() -> None:
             key="src",
             bind="query-params",
             placeholder="any",
-            width=170,
+            width=160,
         )
         target = st.selectbox(
             "Reached",
@@ -54,20 +57,20 @@ def main() -> None:
             key="dst",
             bind="query-params",
             placeholder="any",
-            width=170,
+            width=160,
         )
     page = reads.found(
         url,
         scope,
         since=reads.since(st.session_state.days or None),
         severities=tuple(severities),
-        verdicts=tuple(verdicts),
+        verdicts=(verdict,) if verdict else (),
         from_tenant=source or "",
         to_tenant=target or "",
         search=search or "",
     )
     if not page.rows:
-        nothing(filtered=bool(search or severities or verdicts or source or target))
+        nothing(filtered=bool(search or severities or verdict or source or target))
         return
     shown = f", the {len(page.rows)} most urgent are shown" if page.total > len(page.rows) else ""
     st.caption(text.count(page.total, "finding") + shown)

@@ -10,6 +10,7 @@ from partywall_analyzer.findings import Totals, TrendPoint
 from partywall_analyzer.model import Severity, Verdict
 from partywall_dashboard import reads, text
 from partywall_dashboard.components import draw
+from partywall_dashboard.place import store_url
 from partywall_dashboard.scope import viewer
 from partywall_dashboard.settings import SEVERITIES
 from partywall_dashboard.tables import findings_table
@@ -25,7 +26,7 @@ with partywall.session(tenant="acme", request="REQ-7", identity="agent:triage@ac
 
 def main() -> None:
     """The page."""
-    url, scope = reads.store_url(), viewer().scope
+    url, scope = store_url(), viewer().scope
     since = reads.since(st.session_state.days or None)
     totals = reads.totals(url, scope, since)
     st.title("Overview")
