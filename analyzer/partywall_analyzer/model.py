@@ -313,8 +313,9 @@ class Finding:
         row["evidence"] = json.dumps(self.evidence.to_dict())
         for name in ("severity", "verdict", "proof"):
             row[name] = row[name].value
-        for name in ("reasons", "calls", "sources"):
-            row[name] = list(row[name])
+        row["reasons"] = list(self.reasons)
+        row["calls"] = [ref._asdict() for ref in self.calls]
+        row["sources"] = [ref._asdict() for ref in self.sources]
         return row
 
     @classmethod

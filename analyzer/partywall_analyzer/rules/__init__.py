@@ -1,0 +1,49 @@
+"""The rules: one file each, found by listing this folder."""
+
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import Final
+
+from partywall_analyzer.model import Proof, Severity
+from partywall_collector.store import statement
+
+_PLACE: Final = "-- {rule}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """What makes a crossing, how it is told, and where it belongs in the frameworks.
+
+    `direct` is the proof of a crossing that one record shows; None where a witness path must
+    grade it. The ids of `frameworks` are those of docs/rules.md.
+    """
+
+    id: str
+    title: str
+    sentence: str
+    about: str
+    frameworks: tuple[str, ...]
+    ceiling: Severity
+    direct: Proof | None
+
+    @property
+    def statement(self) -> str:
+        """The SQL that finds its candidates, grouped by what a verdict depends on."""
+        rule = statement("partywall_analyzer.sql", self.id.replace("-", "_"))
+        return statement("partywall_analyzer.sql", "group_candidates").replace(_PLACE, rule)
+
+
+@cache
+def rules() -> tuple[Rule, ...]:
+    """Every rule of the folder, in order of its id."""
+    modules = (import_module(f"{__name__}.{module.name}") for module in iter_modules(__path__))
+    found: list[Rule] = [module.RULE for module in modules]
+    return tuple(sorted(found, key=lambda rule: rule.id))
+
+
+@cache
+def rule(name: str) -> Rule:
+    """The rule with this id."""
+    return next(rule for rule in rules() if rule.id == name)

@@ -1,0 +1,27 @@
+"""A call sends to, or fetches from, a party that is not the tenant's.
+
+Why: an instruction hidden in a document or a message makes an agent pay, invite, mail or post to
+somebody else. The question that decides is who introduced the party.
+
+What it does not see: a party that the tenant's registry lists as its own or as standing, a party
+that the request names, calls that failed, and tools whose rule names no party argument.
+"""
+
+from typing import Final
+
+from partywall_analyzer.model import Proof, Severity
+from partywall_analyzer.rules import Rule
+
+RULE: Final = Rule(
+    id="foreign-party",
+    title="{from_name} reached {party}, a party of {to_name}",
+    sentence="{who}, working for {from_name}, {acted} {party}{times}; "
+    "the party belongs to {to_name}, and the request does not name it.",
+    about=__doc__,
+    frameworks=(
+        *("ASI01", "ASI02", "T2", "T6", "NHI5:2025", "MAESTRO-v1:L3", "MAESTRO-v1:L7"),
+        *("NIST-AI-RMF:MEASURE-2.4", "NIST-AI-RMF:MANAGE-4.1", "SOC2:CC6.6", "SOC2:CC6.7"),
+    ),
+    ceiling=Severity.CRITICAL,
+    direct=Proof.P2,
+)

@@ -1,0 +1,27 @@
+"""A step of a trace is bound to another tenant than the step that started it.
+
+Why: an agent hands its work, and what it knows, to an agent of another tenant, or the tenant is
+switched inside a run.
+
+What it does not see: a hand-off whose parent span is lost, one through a queue that starts a new
+trace, and a sub-agent that keeps the tenant of its parent while it works on another's data (that is
+`foreign-dataset`).
+"""
+
+from typing import Final
+
+from partywall_analyzer.model import Proof, Severity
+from partywall_analyzer.rules import Rule
+
+RULE: Final = Rule(
+    id="handoff",
+    title="A run of {from_name} went on as {to_name}",
+    sentence="A run for {from_name} started {tool} as {to_name}{times}, carried out by {who}.",
+    about=__doc__,
+    frameworks=(
+        *("ASI03", "ASI07", "T3", "T12", "T16", "NHI5:2025", "MAESTRO-v1:L7"),
+        *("NIST-AI-RMF:MEASURE-2.8", "SOC2:CC6.3"),
+    ),
+    ceiling=Severity.HIGH,
+    direct=Proof.P1,
+)

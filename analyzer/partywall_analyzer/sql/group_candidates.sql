@@ -1,0 +1,25 @@
+-- The crossing calls of a rule, grouped by all that a verdict depends on. `epoch` counts the starts
+-- and ends of grants and credentials before a call: within one epoch every grant is valid or not.
+SELECT
+    subject, from_tenant, to_tenant, dataset, party_kind, party, act, approval_id, request_id,
+    credential_id, policy_id, policy_decision, attestation, epoch,
+    groupArraySorted(1000)((
+        start_time, lower(hex(trace_id)), lower(hex(span_id)), source_trace, source_span,
+        source_dataset, carried)) AS crossings,
+    argMin((session_id, agent, identity, tool), (start_time, span_id)) AS facts,
+    max(sensitive) AS sensitive,
+    uniqExact(trace_id, span_id) AS n,
+    intDiv(toUnixTimestamp64Nano(min(start_time)), 1000) AS first_us,
+    intDiv(toUnixTimestamp64Nano(max(start_time)), 1000) AS last_us
+FROM (
+    SELECT crossing.*, epochs.n AS epoch
+    FROM (SELECT *, 1 AS one FROM (
+-- {rule}
+    )) AS crossing
+    ASOF LEFT JOIN {epochs:Identifier} AS epochs
+        ON epochs.one = crossing.one AND crossing.start_time >= epochs.at
+)
+GROUP BY
+    subject, from_tenant, to_tenant, dataset, party_kind, party, act, approval_id, request_id,
+    credential_id, policy_id, policy_decision, attestation, epoch
+ORDER BY subject, from_tenant, to_tenant, first_us, act, dataset, party, approval_id, epoch

@@ -1,0 +1,166 @@
+"""Tables of one analysis: what the registry says about the names in the calls, and open calls.
+
+They live in memory, have names of their own, and are dropped at the end, so that analyses can run
+side by side. What an analysis that was killed left behind is dropped an hour later.
+"""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, Final, Self
+
+from partywall_analyzer.model import EXTERNAL, iso
+from partywall_collector.registry import FOREVER, Registry
+from partywall_collector.store import Store, statement
+
+_SQL: Final = "partywall_analyzer.sql"
+_PREFIX: Final = "analysis_"
+_FROM_REGISTRY: Final = {
+    "owners": "id String, owner String, sensitive Bool",
+    "commons": "id String",
+    "parties": "tenant_id String, session_id String, request_id String, "
+    "kind String, value String, owner String",
+    "epochs": "one UInt8, at DateTime64(9, 'UTC'), n UInt32",
+}
+_DERIVED: Final = ("ignored", "touches", "mixed_traces")
+_OPENED: Final = {"calls": "calls", "calls_of_credentials": "calls", "spans": "spans"}
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A party as a call names it: for which tenant, session and request."""
+
+    tenant_id: str
+    session_id: str
+    request_id: str
+    kind: str
+    value: str
+
+
+class Tables:
+    """The tables of one analysis; `names` are the identifiers that its statements bind."""
+
+    def __init__(self, store: Store, registry: Registry, since: datetime | None) -> None:
+        """Without `since`, all calls are open; with it, all calls of the keys seen since."""
+        self._store = store
+        self._registry = registry
+        self._since = since
+        mark = f"{_PREFIX}{secrets.token_hex(6)}"
+        made = (*_FROM_REGISTRY, *_DERIVED)
+        self._made = {name: f"{mark}_{name}" for name in made}
+        self.names: dict[str, Any] = dict(self._made) | _OPENED | {"external": EXTERNAL}
+        if since is not None:
+            self._made |= {name: f"{mark}_{name}" for name in _OPENED}
+            self.names |= self._made
+
+    def __enter__(self) -> Self:
+        try:
+            self._drop_left_over()
+            if self._since is not None:
+                for name in _OPENED:
+                    self._run(f"open_{name}", {"since": iso(self._since)})
+            for name, columns in _FROM_REGISTRY.items():
+                self._store.command(f"CREATE TABLE {self._made[name]} ({columns}) ENGINE = Memory")
+            self._fill_owners()
+            self._fill_parties()
+            self._fill_epochs()
+            for name in _DERIVED:
+                self._run(name)
+        except BaseException:
+            self._drop()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._drop()
+
+    def rows(self, sql: str) -> list[dict[str, Any]]:
+        """Run a query over these tables."""
+        return self._store.rows(sql, _used(sql, self.names))
+
+    def _run(self, name: str, more: Mapping[str, Any] | None = None) -> None:
+        sql = statement(_SQL, name)
+        self._store.command(sql, _used(sql, self.names | dict(more or {})))
+
+    def _fill_owners(self) -> None:
+        sql = statement(_SQL, "named_datasets")
+        owners: list[dict[str, Any]] = []
+        commons: list[dict[str, Any]] = []
+        for row in self.rows(sql):
+            owner = self._registry.owner(row["id"])
+            if owner and owner.ownership == "tenant":
+                owners.append(
+                    {"id": row["id"], "owner": owner.tenant, "sensitive": owner.sensitive}
+                )
+            elif owner and owner.ownership == "commons":
+                commons.append({"id": row["id"]})
+        self._store.insert(self._made["owners"], owners)
+        self._store.insert(self._made["commons"], commons)
+
+    def _fill_parties(self) -> None:
+        named = Requested(self._registry)
+        foreign = [
+            row | {"owner": self._registry.party_owner(row["kind"], row["value"]) or EXTERNAL}
+            for row in self.rows(statement(_SQL, "named_parties"))
+            if self._registry.party(row["tenant_id"], row["kind"], row["value"]) == "foreign"
+            and not named.holds(Named(**row))
+        ]
+        # A party of the tenant itself is not foreign, even where a pattern of another is narrower.
+        crossing = [row for row in foreign if row["owner"] != row["tenant_id"]]
+        self._store.insert(self._made["parties"], crossing)
+
+    def _fill_epochs(self) -> None:
+        times = {datetime(1970, 1, 1, tzinfo=UTC)}
+        for relation in self._registry.relations:
+            times |= {relation.valid_from, relation.valid_until}
+        for approval in self._registry.approvals:
+            times |= {approval.valid_from, approval.valid_until, approval.revoked}
+        for credential in self._registry.credentials.values():
+            times |= {credential.issued, credential.expires, credential.revoked}
+        ordered = sorted(time for time in times if time < FOREVER)
+        self._store.insert(
+            self._made["epochs"],
+            [{"one": 1, "at": time, "n": n} for n, time in enumerate(ordered)],
+        )
+
+    def _drop_left_over(self) -> None:
+        for row in self._store.rows(statement(_SQL, "left_over_tables"), {"prefix": _PREFIX}):
+            self._store.command(f"DROP TABLE IF EXISTS {row['name']}")
+
+    def _drop(self) -> None:
+        for name in self._made.values():
+            self._store.command(f"DROP TABLE IF EXISTS {name}")
+
+
+class Requested:
+    """Which parties the requests themselves name."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._named: set[tuple[str, str, str, str]] = set()
+        for session in registry.sessions:
+            for kind, value in session.named:
+                for opened in {session.request, session.session} - {""}:
+                    self._named.add((session.tenant, opened, kind, value))
+
+    def holds(self, party: Named) -> bool:
+        """Whether the request (or the session that it opened) names this party."""
+        from partywall import identifiers
+
+        value = identifiers.normalise(party.kind, party.value)
+        return any(
+            (party.tenant_id, opened, party.kind, value) in self._named
+            for opened in (party.request_id, party.session_id)
+            if opened
+        )
+
+
+def _used(sql: str, names: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters that a statement mentions."""
+    return {name: value for name, value in names.items() if f"{{{name}:" in sql}

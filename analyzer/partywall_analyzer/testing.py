@@ -1,0 +1,121 @@
+"""For tests of rules: writes agents' steps straight into a store, without a wire.
+
+    log = Log(store)
+    run = log.agent("acme")
+    log.call("acme", parent=run, tool="read_file", reads=["file/a.txt"], values_out=[1, 2])
+    log.write()
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from partywall_analyzer.model import Ref
+from partywall_collector.store import Store
+
+START: Final = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+"""Second 0 of every log."""
+
+_NONE: Final = b"\0" * 8
+
+
+class Log:
+    """Steps to be written at once. Ids count upward, so the same log gives the same rows."""
+
+    def __init__(self, store: Store, *, first: int = 1) -> None:
+        """Ids begin at `first`: a second log over one store needs another one."""
+        self._store = store
+        self._next = first
+        self._spans: list[dict[str, Any]] = []
+        self._calls: list[dict[str, Any]] = []
+
+    def agent(self, tenant: str, *, at: float = 0, lasts: float = 600, **more: Any) -> Ref:
+        """An agent's run, or a sub-agent's if `parent` is given."""
+        return self._span(tenant, "agent", "invoke_agent", at, lasts, **more)[0]
+
+    def call(
+        self,
+        tenant: str,
+        *,
+        tool: str = "tool",
+        at: float = 1,
+        lasts: float = 1,
+        reads: Sequence[str] = (),
+        writes: Sequence[str] = (),
+        sends: Sequence[tuple[str, str]] = (),
+        operation: str = "",
+        values_in: Sequence[int] = (),
+        values_out: Sequence[int] = (),
+        failed: bool = False,
+        credential: str = "",
+        approval: str = "",
+        policy: str = "",
+        decision: str = "",
+        **more: Any,
+    ) -> Ref:
+        """A tool call."""
+        ref, row = self._span(tenant, "tool", f"execute_tool {tool}", at, lasts, **more)
+        act = operation or ("send" if sends else "write" if writes else "read")
+        shared = (
+            *("tenant_id", "placement", "session_id", "request_id", "trace_id", "span_id"),
+            *("parent_span_id", "start_time", "end_time", "received_at", "step", "agent"),
+            *("identity", "principal", "attestation"),
+        )
+        acts = [(name, "read") for name in reads] + [(name, "write") for name in writes]
+        datasets = [{"id": name, "operation": act} for name, act in acts]
+        parties = [{"kind": kind, "value": value} for kind, value in sends]
+        self._calls.append(
+            {name: row[name] for name in shared}
+            | {"tool": tool, "operation": act, "datasets": datasets, "parties": parties}
+            | {"values_in": list(values_in), "values_out": list(values_out), "failed": failed}
+            | {"credential_id": credential, "approval_id": approval, "subject": ""}
+            | {"policy_id": policy, "policy_decision": decision}
+        )
+        return ref
+
+    def write(self) -> None:
+        """Put the steps into the store."""
+        self._store.insert("spans", self._spans)
+        self._store.insert("calls", self._calls)
+        self._spans, self._calls = [], []
+
+    def _span(
+        self,
+        tenant: str,
+        step: str,
+        name: str,
+        at: float,
+        lasts: float,
+        *,
+        parent: Ref | None = None,
+        trace: int | None = None,
+        session: str = "s-1",
+        request: str = "REQ-1",
+        agent: str = "assistant",
+        identity: str = "agent:assistant",
+        attestation: str = "A1",
+    ) -> tuple[Ref, dict[str, Any]]:
+        number, self._next = self._next, self._next + 1
+        trace_id = parent.trace_id if parent and trace is None else f"{trace or number:032x}"
+        ref = Ref(trace_id, f"{number:016x}")
+        start = START + timedelta(seconds=at)
+        row: dict[str, Any] = {
+            "tenant_id": tenant,
+            "placement": tenant,
+            "session_id": session,
+            "request_id": request,
+            "trace_id": bytes.fromhex(trace_id),
+            "span_id": bytes.fromhex(ref.span_id),
+            "parent_span_id": bytes.fromhex(parent.span_id) if parent else _NONE,
+            "start_time": start,
+            "end_time": start + timedelta(seconds=lasts),
+            "received_at": start + timedelta(seconds=lasts),
+            "name": name,
+            "step": step,
+            "agent": agent,
+            "identity": identity,
+            "principal": f"agents@{tenant}",
+            "attestation": attestation,
+        }
+        self._spans.append(row)
+        return ref, row
