@@ -1,0 +1,1 @@
+"""The demo: three customers of one provider, their agents, and a note in an attachment."""
