@@ -5,7 +5,7 @@ import re
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from partywall_collector.registry import DatasetOwner, Party, Registry, matches, matches_party
@@ -18,6 +18,7 @@ def own(tenant: str, kind: str, pattern: str, relation: str = "own") -> Party:
     return Party(tenant=tenant, party_kind=kind, pattern=pattern, relation=relation)
 
 
+@settings(deadline=None)
 @given(pattern=NAMES, subject=NAMES)
 def test_a_glob_matches_what_fnmatch_says(pattern: str, subject: str) -> None:
     """The look-up by literal ends changes no answer."""
@@ -26,6 +27,7 @@ def test_a_glob_matches_what_fnmatch_says(pattern: str, subject: str) -> None:
     assert Matcher([(pattern, 1)]).find(subject) == ((1,) if expected else ())
 
 
+@settings(deadline=None)
 @given(patterns=st.lists(NAMES, max_size=8), subject=NAMES)
 def test_some_pattern_is_found_whenever_one_matches(patterns: list[str], subject: str) -> None:
     """The index never loses a match, and what it finds does match."""

@@ -17,6 +17,9 @@ JSON_LIMIT = 256 << 20
 PROBLEMS_SHOWN = 20
 """Of each file; the others are counted."""
 
+NODES_LIMIT = 2_000_000
+"""Values of a YAML file, those behind aliases counted each time."""
+
 LINE_LIMIT = 1 << 20
 DEPTH_LIMIT = 16
 """The deepest entry that means something has a depth of 5."""
@@ -99,8 +102,8 @@ class Document:
 def read_yaml(path: Path) -> Node:
     """Read a YAML (or JSON) file as one tree.
 
-    The events of the parser are turned into a tree by hand: so an alias cannot grow, nesting has a
-    limit, and a plain `no` or `0012` is still there as it was written.
+    The events of the parser are turned into a tree by hand: so aliases cannot grow without limit,
+    nesting has one too, and a plain `no` or `0012` is still there as it was written.
     """
     try:
         return _tree(yaml.parse(_text(path, YAML_LIMIT), Loader=_LOADER))
@@ -165,14 +168,14 @@ _TYPES: dict[str, Literal["number", "flag", "empty"]] = {
 
 
 def _tree(events: Iterable[Any]) -> Node:
-    """Build the tree of the first document; a second one, an alias or a tag is refused."""
+    """Build the tree of the first document; a second one and tags are refused."""
     stack: list[_Open] = []
+    anchors: dict[str, tuple[Node, int]] = {}
+    count = 0
     root: Node | None = None
     for event in events:
         line: int = event.start_mark.line + 1
         match event:
-            case yaml.AliasEvent():
-                raise UnreadableFile("aliases (*name) are not read; write the value out", line)
             case yaml.DocumentStartEvent() if root is not None:
                 raise UnreadableFile("a second document (---); use one file each", line)
             case yaml.ScalarEvent() | yaml.CollectionStartEvent() if event.tag not in (None, "!"):
@@ -181,14 +184,29 @@ def _tree(events: Iterable[Any]) -> Node:
                 if len(stack) == DEPTH_LIMIT:
                     raise UnreadableFile(f"nested deeper than {DEPTH_LIMIT} levels", line)
                 mapping = isinstance(event, yaml.MappingStartEvent)
-                stack.append(_Open(Keys({}, {}, line) if mapping else Items([], line)))
-            case yaml.ScalarEvent():
-                root = _put(stack, _scalar(event, line), line)
+                node = Keys({}, {}, line) if mapping else Items([], line)
+                stack.append(_Open(node, event.anchor, count))
+                continue
             case yaml.CollectionEndEvent():
-                node = stack.pop().node
-                root = _put(stack, node, node.line)
+                opened = stack.pop()
+                node, anchor, size = opened.node, opened.anchor, count - opened.count + 1
+                count += 1
+            case yaml.ScalarEvent():
+                node, anchor, size = _scalar(event, line), event.anchor, 1
+                count += 1
+            case yaml.AliasEvent():
+                if event.anchor not in anchors:
+                    raise UnreadableFile(f"*{event.anchor} is inside itself", line)
+                node, size = anchors[event.anchor]
+                anchor = None
+                count += size
             case _:
-                pass
+                continue
+        if count > NODES_LIMIT:
+            raise UnreadableFile(f"more than {NODES_LIMIT:,} values; use JSON lines", line)
+        if anchor is not None:
+            anchors[anchor] = node, size
+        root = _put(stack, node, line)
     return root if root is not None else Scalar("", "empty", 1)
 
 
@@ -197,6 +215,8 @@ class _Open:
     """A list or mapping whose end has not come; `key` is waiting for its value."""
 
     node: Items | Keys
+    anchor: str | None
+    count: int
     key: str | None = None
 
 

@@ -175,14 +175,17 @@ def _values(entry: Entry, document: Document) -> dict[str, Any] | None:
 
 
 def _slot_value(slot: Slot, entry: Entry, keys: Keys, document: Document) -> Any:
-    def say(line: int, inside: str, what: str) -> None:
-        document.problem(line, f"{entry.where}.{slot.key}{inside}", what)
+    key = slot.key
 
-    node = _find(keys, slot.key)
+    def say(line: int, inside: str, what: str) -> None:
+        document.problem(line, f"{entry.where}.{key}{inside}", what)
+
+    node = _find(keys, key)
     if slot.form is Form.PATTERN and (regex := keys.keys.get("regex")) is not None:
         if node is not None:
             say(keys.lines["regex"], "", "give `pattern` or `regex`, not both")
             return None
+        key = "regex"
         return read_pattern(regex, say, prefix=REGEX)
     if node is None:
         if slot.required:

@@ -3,7 +3,7 @@
 import difflib
 import re
 from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from partywall import identifiers
@@ -14,10 +14,12 @@ from partywall_collector.registry.schema import Form, Slot
 
 TEXT_LIMIT = 4096
 REQUEST_LIMIT = 256 << 10
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Say = Callable[[int, str, str], None]
 """Notes a mistake: line, place inside the value (`[2].kind`), what is wrong."""
 
+_NUMBER = re.compile(r"[+-]?[0-9]*\.?[0-9]+([eE][+-]?[0-9]+)?")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _ARGUMENT = re.compile(r"\{[^{}]+\}")
 _PLACE = re.compile(r"\{[^{}]*\}")
@@ -59,8 +61,9 @@ def unknown(what: str, name: str, known: Iterable[str]) -> str:
 
 def close_to(name: str, known: Iterable[str]) -> str:
     """Say which known name was meant perhaps."""
-    close = difflib.get_close_matches(name[:80], list(known), n=1)
-    return f"; did you mean '{close[0]}'?" if close else ""
+    lowered = {one.lower(): one for one in known}
+    close = difflib.get_close_matches(name[:80].lower(), lowered, n=1)
+    return f"; did you mean '{lowered[close[0]]}'?" if close else ""
 
 
 def _text(slot: Slot, node: Node, say: Say) -> str | None:
@@ -98,22 +101,30 @@ def _time(slot: Slot, node: Node, say: Say) -> datetime | None:
     if text is None:
         return None
     try:
-        if re.fullmatch(r"[+-]?[0-9.]+([eE][+-]?[0-9]+)?", text):
-            time = datetime.fromtimestamp(float(text), UTC)
-        else:
-            time = datetime.fromisoformat(text)
-            time = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
-    except (ValueError, OverflowError, OSError):
+        time = _moment(text)
+    except OverflowError:
+        time = None
+    except ValueError:
         say(
             node.line,
             "",
             f"'{text[:40]}' is no time; write 2026-01-31T09:00:00Z, or the seconds since 1970",
         )
         return None
-    if not datetime(1970, 1, 1, tzinfo=UTC) <= time <= FOREVER:
-        say(node.line, "", f"'{text[:40]}' is not between 1970 and {FOREVER.year}")
+    if time is None or not EPOCH <= time <= FOREVER:
+        say(
+            node.line, "", f"'{text[:40]}' is not between {EPOCH.year} and {FOREVER.year} (seconds)"
+        )
         return None
     return time
+
+
+def _moment(text: str) -> datetime:
+    """Read seconds or ISO 8601; a time without an offset is UTC."""
+    if _NUMBER.fullmatch(text):
+        return EPOCH + timedelta(seconds=float(text))
+    time = datetime.fromisoformat(text)
+    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
 
 
 def read_pattern(node: Node, say: Say, inside: str = "", prefix: str = "") -> str | None:

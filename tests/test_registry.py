@@ -1,0 +1,478 @@
+"""Registry files: what they say is loaded, and each mistake is told where it stands."""
+
+import json
+import re
+import tempfile
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from partywall_collector.commands.registry import main
+from partywall_collector.registry import KINDS, PARTY_KINDS, Record, Registry, Session, Tenant
+from partywall_collector.registry.document import PROBLEMS_SHOWN
+from partywall_collector.registry.load import RegistryRefused, current, load
+from partywall_collector.registry.model import SINGULAR
+from partywall_collector.registry.read import read_files, refuse_unknown_tenants
+from partywall_collector.registry.schema import Form, Slot, entry_of, record_of, row, slots
+from partywall_collector.store import Store, open_store
+
+EXAMPLE = Path(__file__).parent.parent / "docs" / "examples" / "registry.yaml"
+TENANTS = ("acme", "fjord", "no", "0012")
+
+words = st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=8)
+tricky = st.sampled_from(["no", "0012", "1e3", "null", "~", "- x", "a: b", "#", "ø", "=", "[", "*"])
+texts = tricky | words
+times = st.datetimes(datetime(1971, 1, 1), datetime(2200, 1, 1)).map(lambda t: t.isoformat())
+patterns = st.sampled_from(["crm/*", "a?", "exact", "regex:^[a-z]+$", "[ab]*", "*@acme.example"])
+
+VALUES: dict[Form, st.SearchStrategy[Any]] = {
+    Form.TEXT: texts.filter(lambda text: text != "*"),
+    Form.NAMES: st.lists(texts, min_size=1, max_size=3),
+    Form.FLAG: st.booleans(),
+    Form.TIME: times,
+    Form.TENANT: st.sampled_from(TENANTS),
+    Form.GRANTEE: st.sampled_from([*TENANTS, "*"]),
+    Form.TENANTS: st.lists(st.sampled_from(TENANTS), min_size=1) | st.just(["*"]),
+    Form.PATTERN: patterns,
+    Form.PATTERNS: st.lists(patterns, max_size=3),
+    Form.TEMPLATES: st.lists(st.sampled_from(["a", "file/{path}", "{a}{b}"]), max_size=2),
+    Form.OPERATION: st.sampled_from(["read", "{op}"]),
+    Form.DIGEST: st.binary(min_size=32, max_size=32).map(bytes.hex),
+    Form.IDENTIFIERS: st.lists(st.fixed_dictionaries({"kind": texts, "value": texts}), max_size=2),
+    Form.REQUEST: texts,
+}
+
+
+def value_of(slot: Slot) -> st.SearchStrategy[Any]:
+    return st.sampled_from(slot.choices) if slot.choices else VALUES[slot.form]
+
+
+@st.composite
+def entries(draw: st.DrawFn, kind: str) -> dict[str, Any]:
+    """A valid entry of a kind, drawn from the schema itself."""
+    entry: dict[str, Any] = {}
+    for slot in slots(KINDS[kind]):
+        if slot.form is Form.DERIVED or not (slot.required or draw(st.booleans())):
+            continue
+        inside = entry
+        *parents, last = slot.key.split(".")
+        for parent in parents:
+            inside = inside.setdefault(parent, {})
+        inside[last] = draw(value_of(slot))
+    for start, end in (("from", "until"), ("issued", "expires")):
+        if end in entry:
+            later = datetime.fromisoformat(entry[start]) + timedelta(seconds=1)
+            entry[end] = later.isoformat()
+    if kind == "datasets":
+        ownership = entry.get("ownership", "tenant")
+        if ownership == "tenant":
+            entry["owner"] = draw(st.sampled_from(TENANTS))
+        elif ownership == "commons":
+            entry.pop("owner", None)
+    if kind == "tools" and set(entry.get("party", ())) != {"kind", "arguments"}:
+        entry.pop("party", None)
+    return entry
+
+
+@st.composite
+def registries(draw: st.DrawFn) -> dict[str, list[dict[str, Any]]]:
+    registry: dict[str, list[dict[str, Any]]] = {}
+    for kind, record in KINDS.items():
+        identity = [slot for slot in slots(record) if slot.identifies]
+
+        def key(entry: dict[str, Any], identity: list[Slot] = identity) -> tuple[Any, ...]:
+            return tuple(entry.get(slot.key, slot.default) for slot in identity)
+
+        registry[kind] = draw(st.lists(entries(kind), max_size=3, unique_by=key))
+    registry["tenants"] = [{"id": tenant} for tenant in TENANTS]
+    return registry
+
+
+def write_yaml(folder: Path, registry: dict[str, list[dict[str, Any]]]) -> Path:
+    path = folder / "registry.yaml"
+    path.write_text(yaml.safe_dump(registry, allow_unicode=True), "utf-8")
+    return path
+
+
+def json_line(kind: str, entry: dict[str, Any]) -> str:
+    named = dict(entry)
+    if "kind" in named:
+        named[f"{SINGULAR[kind]}_kind"] = named.pop("kind")
+    return json.dumps({"kind": SINGULAR[kind], **named})
+
+
+def write_json_lines(folder: Path, registry: dict[str, list[dict[str, Any]]]) -> Path:
+    path = folder / "registry.jsonl"
+    lines = [json_line(kind, entry) for kind, found in registry.items() for entry in found]
+    path.write_text("\n".join(lines), "utf-8")
+    return path
+
+
+def rows_of(path: Path) -> list[tuple[str, dict[str, Any], str]]:
+    reads, problems = read_files([path])
+    problems += refuse_unknown_tenants(reads, [])
+    assert not problems, "\n".join(map(str, problems))
+    found = [(read.record.kind, row(read.record), read.text) for read in reads]
+    return sorted(found, key=repr)
+
+
+@settings(deadline=None, max_examples=50)
+@given(registry=registries())
+def test_yaml_and_json_lines_say_the_same(registry: dict[str, list[dict[str, Any]]]) -> None:
+    """Any valid registry gives the same rows from both formats, each value as it was written."""
+    with tempfile.TemporaryDirectory() as folder:
+        ours = rows_of(write_yaml(Path(folder), registry))
+        assert ours == rows_of(write_json_lines(Path(folder), registry))
+    assert len(ours) == sum(map(len, registry.values()))
+    assert {row["tenant_id"] for kind, row, _ in ours if kind == "tenants"} == set(TENANTS)
+
+
+@settings(deadline=None, max_examples=50)
+@given(registry=registries())
+def test_what_is_shown_can_be_loaded_again(registry: dict[str, list[dict[str, Any]]]) -> None:
+    """`show --json` speaks the language of the files."""
+    with tempfile.TemporaryDirectory() as folder:
+        reads, _ = read_files([write_yaml(Path(folder), registry)])
+        shown: dict[str, list[dict[str, Any]]] = {}
+        for read in reads:
+            shown.setdefault(read.record.kind, []).append(entry_of(read.record))
+        again, problems = read_files([write_yaml(Path(folder), shown)])
+    assert not problems
+    assert {read.record for read in again} == {read.record for read in reads}
+
+
+@settings(deadline=None, max_examples=50)
+@given(
+    registry=registries(),
+    data=st.data(),
+    json_lines=st.booleans(),
+)
+def test_a_mistake_is_told_with_its_line_and_key(
+    registry: dict[str, list[dict[str, Any]]], data: st.DataObject, json_lines: bool
+) -> None:
+    """Whichever entry has an unknown key: its line and the key are named, and nothing else is."""
+    kind = data.draw(st.sampled_from([kind for kind, found in registry.items() if found]))
+    index = data.draw(st.integers(0, len(registry[kind]) - 1))
+    registry[kind][index]["colour"] = "blue"
+    lines: list[str] = []
+    expected = 0
+    for name, found in registry.items():
+        if not json_lines:
+            lines.append(f"{name}:" + ("" if found else " []"))
+        for place, entry in enumerate(found):
+            text = json_line(name, entry)
+            lines.append(text if json_lines else f"  - {json.dumps(entry, ensure_ascii=False)}")
+            if (name, place) == (kind, index):
+                expected = len(lines)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / ("r.jsonl" if json_lines else "r.yaml")
+        path.write_text("\n".join(lines), "utf-8")
+        _, problems = read_files([path])
+    assert [(problem.line, problem.where.rpartition(".")[2]) for problem in problems] == [
+        (expected, "colour")
+    ]
+
+
+def refused(folder: Path, text: str | bytes, name: str = "r.yaml") -> list[str]:
+    """What is said about a file, without its folder."""
+    path = folder / name
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(RegistryRefused) as error:
+        load([path], None)
+    return str(error.value).replace(f"{folder}/", "").splitlines()
+
+
+MISTAKE_IN_LINE_7 = """\
+tenants:
+  - {id: acme}
+tools:
+  - tool: send_email
+    operation: send
+    party:
+      kind: emial
+      arguments: [to]
+"""
+
+
+def test_a_mistake_in_line_7_is_reported_at_line_7(tmp_path: Path) -> None:
+    """File, line, the way to the key, what is wrong, and what would be right."""
+    assert refused(tmp_path, MISTAKE_IN_LINE_7) == [
+        "r.yaml:7: tools[0].party.kind: unknown kind 'emial'; did you mean 'email'? "
+        f"Known: {', '.join(PARTY_KINDS)}"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("tenant: []", "r.yaml:1: tenant: unknown kind 'tenant'; did you mean 'tenants'?"),
+        ("tenants: {id: a}", "r.yaml:1: tenants: expected a list of entries"),
+        ("tenants:\n- a", "r.yaml:2: tenants[0]: expected keys and values"),
+        ("tenants:\n- {name: a}", "r.yaml:2: tenants[0]: the key 'id' is missing"),
+        ("tenants:\n- {id: a, ID: a}", "tenants[0].ID: unknown key 'ID'; did you mean 'id'?"),
+        ("tenants:\n- id: yes", "tenants[0].id: expected text, got yes; put it in quotes"),
+        ("tenants:\n- id: ", "tenants[0].id: is empty"),
+        ("tenants:\n- id: [a]", "tenants[0].id: expected text, got a list"),
+        ("tenants:\n- id: {}", "tenants[0].id: expected text, got a mapping"),
+        ("tenants:\n- id: '*'", "tenants[0].id: `*` is no name here"),
+        ('tenants:\n- id: "a\\0"', "holds a character that is no text"),
+        (f"tenants:\n- id: {'a' * 5000}", "longer than 4096"),
+        ("tenants:\n- {id: a, store_content: 2}", "store_content: expected true or false"),
+        ("tenants:\n- id: a\n- id: a", "r.yaml:3: tenants[1]: 'a' is already in"),
+        ("tenants:\n- id: a\n  id: b", "r.yaml:3: the key 'id' is already in line 2"),
+        ("datasets:\n- pattern: a", "owner: is missing; name the tenant"),
+        ("datasets:\n- {pattern: a, owner: a, ownership: commons}", "have no owner"),
+        ("datasets:\n- {pattern: a, regex: b, owner: a}", "not both"),
+        ("datasets:\n- {regex: a+, owner: a}", "datasets[0].regex: 'a+'"),
+        ("parties:\n- {tenant: b, kind: email, pattern: x}", "no tenant 'b' is registered; add"),
+        ("tools:\n- {tool: a, datasets: b}", "datasets: expected a list; write [b]"),
+        ("tools:\n- {tool: a, datasets: ['{b']}", "datasets[0]: '{b': write an argument as"),
+        ("tools:\n- {tool: a, operation: 'x{b}'}", "an operation is one word"),
+        ("tools:\n- {tool: a, party: b}", "party: expected {kind, arguments}"),
+        ("tools:\n- {tool: a, party: {kind: email}}", "needs both"),
+        ("tools:\n- {tool: a, party: {kind: email, argument: [b]}}", "mean 'arguments'?"),
+        ("principals:\n- {id: a, tenants: ['*'], token: x}", "partywall registry token"),
+        ("principals:\n- {id: a, tenants: []}", "is empty; name its tenants"),
+        ("principals:\n- {id: a, tenants: ['*', a]}", "`*` stands alone"),
+        ("principals:\n- {id: a, tenants: ['*'], token_sha256: x}", "64 hex digits"),
+        ("sessions:\n- {request: a, tenant: a, opened: soon}", "'soon' is no time"),
+        ("sessions:\n- {request: a, tenant: a, opened: .}", "is no time"),
+        ("sessions:\n- {request: a, tenant: a, opened: 1788292287000}", "between 1970 and 2299"),
+        ("sessions:\n- {request: a, tenant: a, opened: 1, named: [a]}", "expected {kind: ..."),
+        ("credentials:\n- {id: a, tenant: a, issued: 2, expires: 2}", "ends before it begins"),
+        ("tenants: &a\n- id: *a", "r.yaml:2: *a is inside itself"),
+        ("tenants: *a", "r.yaml:1: "),
+        ("tenants: !!python/object:os.system {}", "r.yaml:1: tags"),
+        ("tenants: []\n---\ntenants: []", "a second document"),
+        ("? [a]\n: b", "a key must be plain text"),
+        ("tenants: [", ": not YAML"),
+        ("a: b: c", "r.yaml:1: not YAML"),
+        ("tenants: " + "[" * 5000, "nested deeper than 16 levels"),
+        ("- a", "expected the kinds as keys"),
+        ("", "holds no entries"),
+        ("tenants:", "holds no entries"),
+        (b"tenants:\n- id: \xff\xfe", "r.yaml:2: not UTF-8"),
+        (b"\x00", "r.yaml"),
+    ],
+)
+def test_each_mistake_is_named_with_the_way_out(
+    tmp_path: Path, text: str | bytes, said: str
+) -> None:
+    """Nothing is guessed, nothing crashes."""
+    assert said in refused(tmp_path, text)[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{"kind": "tenant", "id": "a"}\n{"id": "b"}', 'r.jsonl:2: expected {"kind": "tenant"'),
+        ('{"kind": "tennant", "id": "a"}', "r.jsonl:1: kind: unknown kind 'tennant'"),
+        ('{"kind": "tenant", "id": true}', "tenant.id: expected text, got true"),
+        ('{"kind": "tenant", "id": null}', "tenant.id: is empty"),
+        ('{"kind": "tenant", "id": "\\ud800"}', "no text"),
+        ('{"kind": "tenant", "id": "a", "id": "b"}', "the key 'id' is there twice"),
+        ('{"kind": "tenant", "id": NaN}', "NaN"),
+        ('{"kind": "tenant"', "r.jsonl:1: not JSON"),
+        ("[" * 100_000, "nested deeper"),
+        ("[" * 50 + "]" * 50, "nested deeper"),
+        ('"' + "a" * (1 << 20) + '"', "longer than 1 MiB"),
+        ("[1]", "an object with its kind"),
+    ],
+)
+def test_a_mistake_in_json_lines_names_its_line(tmp_path: Path, text: str, said: str) -> None:
+    """The same promise for JSON lines."""
+    assert said in refused(tmp_path, text, "r.jsonl")[0]
+
+
+def test_other_files_are_refused_by_their_name(tmp_path: Path) -> None:
+    """A format is not guessed, and a file that is not there is named."""
+    assert "Known endings" in refused(tmp_path, "tenants: []", "r.txt")[0]
+    with pytest.raises(RegistryRefused, match="cannot be read: No such file"):
+        load([tmp_path / "none.yaml"], None)
+
+
+def test_a_huge_file_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    """100 MB of YAML end in a sentence with the way out."""
+    path = tmp_path / "r.yaml"
+    with path.open("wb") as file:
+        file.truncate(100 << 20)
+    with pytest.raises(RegistryRefused, match="larger than 16 MiB; write it as JSON lines"):
+        load([path], None)
+
+
+def test_aliases_are_read_but_cannot_grow_without_limit(tmp_path: Path) -> None:
+    """A list may be used twice; ten levels of ten are refused at once."""
+    path = tmp_path / "good.yaml"
+    path.write_text(
+        "tenants: [{id: a}]\nprincipals: [{id: p, tenants: &x [a]}, {id: q, tenants: *x}]"
+    )
+    assert load([path], None).read == {"tenants": 1, "principals": 2}
+    bomb = "a0: &a0 [x]\n" + "".join(
+        f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 11)
+    )
+    assert "more than 2,000,000 values" in refused(tmp_path, bomb)[0]
+
+
+def test_the_first_20_mistakes_of_a_file_are_told_and_the_rest_counted(tmp_path: Path) -> None:
+    """A screen of mistakes is enough; none is hidden."""
+    text = "tenants:\n" + "- {id: a, x: 1}\n" * 50
+    said = refused(tmp_path, text)
+    assert len(said) == PROBLEMS_SHOWN + 1
+    assert said[-1] == "r.yaml: and 30 more"
+
+
+def test_the_example_is_loaded_and_read_back(store: Store) -> None:
+    """Every kind comes back from the engine as it was read; a second load writes nothing."""
+    reads, _ = read_files([EXAMPLE])
+    first = load([EXAMPLE], store)
+    assert first.read == first.written
+    assert set(first.read) == set(KINDS)
+    for kind in KINDS.values():
+        ours = [read.record for read in reads if isinstance(read.record, kind)]
+        theirs = [plain(record) for record in current(store, kind)]
+        assert sorted(map(repr, theirs)) == sorted(map(repr, ours))
+    assert set(load([EXAMPLE], store).written.values()) == {0}
+    owner = Registry.read(store).owner("postgres://crm/acme.orders")
+    assert owner is not None
+    assert owner.tenant == "acme"
+
+
+def plain(record: Record) -> Record:
+    """A session without its facts, which depend on the store's key."""
+    if not isinstance(record, Session):
+        return record
+    return record_of(Session, {**row(record), "facts": "{}"})
+
+
+def test_a_change_is_appended_and_in_force_even_if_the_clock_went_back(
+    store: Store, tmp_path: Path
+) -> None:
+    """History stays; the newest row counts."""
+    load([EXAMPLE], store)
+    ahead = datetime.now(UTC) + timedelta(days=1)
+    store.insert(
+        "tenants",
+        [{"tenant_id": "acme", "name": "Later", "placement": "own-acme", "recorded_at": ahead}],
+    )
+    change = tmp_path / "change.jsonl"
+    change.write_text('{"kind": "tenant", "id": "acme", "name": "New"}')
+    assert load([change], store).written == {"tenants": 1}
+    names = {tenant.id: tenant.name for tenant in current(store, Tenant)}
+    assert names["acme"] == "New"
+    assert store.rows("SELECT count() AS n FROM tenants WHERE tenant_id = 'acme'") == [{"n": 3}]
+
+
+def test_one_mistake_keeps_all_files_out(store: Store, tmp_path: Path) -> None:
+    """All of them or nothing."""
+    bad = tmp_path / "bad.yaml"
+    bad.write_text("tenants:\n- {id: other, colour: blue}")
+    with pytest.raises(RegistryRefused):
+        load([EXAMPLE, bad], store)
+    assert not current(store, Tenant)
+
+
+def test_a_tenant_of_the_store_may_be_named_without_being_repeated(
+    store: Store, tmp_path: Path
+) -> None:
+    """A file of approvals alone is checked against what is registered."""
+    load([EXAMPLE], store)
+    more = tmp_path / "more.yaml"
+    more.write_text("parties:\n- {tenant: acme, kind: user, pattern: ann}")
+    assert load([more], store).written == {"parties": 1}
+    more.write_text("parties:\n- {tenant: acmee, kind: user, pattern: ann}")
+    with pytest.raises(RegistryRefused, match="did you mean 'acme'"):
+        load([more], store)
+
+
+def test_tenants_beyond_the_limit_share_pools_and_keep_their_place(
+    store: Store, tmp_path: Path
+) -> None:
+    """The first 100 have a partition of their own; nobody ever moves."""
+    path = tmp_path / "many.jsonl"
+    names = [f"t{index:03d}" for index in range(150)]
+    path.write_text("\n".join(json.dumps({"kind": "tenant", "id": name}) for name in names))
+    load([path], store)
+    placed = placements(store)
+    own = [name for name in names if placed[name] == f"own-{name}"]
+    assert own == names[:100]
+    pools = {placed[name] for name in names[100:]}
+    assert 1 < len(pools) <= 16
+    assert all(re.fullmatch(r"pool-[0-9]{2}", pool) for pool in pools)
+    renamed = "\n".join(json.dumps({"kind": "tenant", "id": n, "name": "x"}) for n in names[::-1])
+    path.write_text(renamed)
+    assert load([path], store).written == {"tenants": 150}
+    assert placements(store) == placed
+
+
+def placements(store: Store) -> dict[str, str]:
+    rows = store.rows("SELECT tenant_id, placement FROM current_tenants")
+    return {found["tenant_id"]: found["placement"] for found in rows}
+
+
+def test_a_requests_text_is_read_and_not_stored(store: Store, tmp_path: Path) -> None:
+    """What it names and asks is kept; its words are nowhere in the store."""
+    path = tmp_path / "sessions.jsonl"
+    lines = [
+        {"kind": "tenant", "id": "acme"},
+        {
+            "kind": "session",
+            "request": "REQ-1",
+            "tenant": "acme",
+            "opened": 1_788_292_287,
+            "text": "Mail the xylophone figures to ann@partner.example",
+            "named": [{"kind": "user", "value": "Bob"}],
+        },
+    ]
+    path.write_text("\n".join(map(json.dumps, lines)))
+    load([path], store)
+    [session] = current(store, Session)
+    assert session.named == (("user", "bob"), ("email", "ann@partner.example"))
+    assert json.loads(session.facts)["items"]
+    assert "xylophone" not in repr(store.rows("SELECT * FROM sessions"))
+
+
+def test_the_command_loads_shows_and_mints(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The way of an operator, from a check to a token."""
+    url = f"chdb://{tmp_path}/home"
+    assert main(["load", str(EXAMPLE), "--check", "--store", url]) == 0
+    assert main(["show", "--store", url]) == 2
+    assert main(["load", str(EXAMPLE), "--store", url, "--json"]) == 0
+    out = capsys.readouterr().out.splitlines()
+    assert json.loads(out[-1])["written"]["tenants"] == 3
+    assert main(["show", "tools", "--store", url, "--json"]) == 0
+    assert "send_email" in capsys.readouterr().out
+    for kind in KINDS:
+        assert main(["show", kind, "--store", url]) == 0
+    capsys.readouterr()
+
+    assert main(["token", "new", "--tenant", "acme", "--tenant", "fjord", "--store", url]) == 0
+    captured = capsys.readouterr()
+    assert captured.out.startswith("pw_")
+    assert captured.out.count("\n") == 1
+    assert main(["token", "new", "--store", url]) == 0
+    assert "no longer valid" in capsys.readouterr().err
+    with open_store(url) as store:
+        principal = Registry.read(store).principals["new"]
+        assert principal.tenants == ("acme", "fjord")
+    assert main(["token", "other", "--tenant", "acmee", "--store", url]) == 2
+    assert "did you mean 'acme'" in capsys.readouterr().err
+    assert main(["token", "other", "--store", url]) == 2
+
+
+def test_the_command_lists_mistakes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit code 1, each mistake a line, or an object with --json."""
+    path = tmp_path / "r.yaml"
+    path.write_text(MISTAKE_IN_LINE_7)
+    url = f"chdb://{tmp_path}/home"
+    assert main(["load", str(path), "--check", "--store", url]) == 1
+    assert "r.yaml:7: tools[0].party.kind" in capsys.readouterr().err
+    assert main(["load", str(path), "--check", "--json", "--store", url]) == 1
+    [problem] = json.loads(capsys.readouterr().out)["problems"]
+    assert (problem["line"], problem["key"]) == (7, "tools[0].party.kind")
