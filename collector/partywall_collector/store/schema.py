@@ -5,6 +5,7 @@ from typing import Final
 
 from partywall_collector.store.connection import Connection
 from partywall_collector.store.errors import StoreUnavailable, StoreVersionMismatch
+from partywall_collector.store.rendering import render
 from partywall_collector.store.statements import statements
 
 VERSION: Final = 1
@@ -16,7 +17,7 @@ SQL: Final = "partywall_collector.sql"
 def prepare(connection: Connection, where: str) -> None:
     """Make what is missing and bring functions and views up to date."""
     _check(_version(connection), where)
-    tables, functions, views = (statements(SQL, name) for name in ("tables", "functions", "views"))
+    tables, functions, views = _rendered("tables"), _rendered("functions"), _rendered("views")
     rendering = _digest(tables | functions | views)
     if _rendering(connection) == rendering:
         return
@@ -82,6 +83,10 @@ def _newest(connection: Connection) -> tuple[int, str] | None:
         "SELECT version, rendering FROM schema_version ORDER BY recorded_at DESC LIMIT 1"
     )
     return (rows[0]["version"], rows[0]["rendering"]) if rows else None
+
+
+def _rendered(folder: str) -> dict[str, str]:
+    return {name: render(text) for name, text in statements(SQL, folder).items()}
 
 
 def _digest(texts: dict[str, str]) -> str:

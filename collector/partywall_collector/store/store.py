@@ -3,9 +3,10 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
+from importlib.resources import files
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, BinaryIO, Final, Self
 
 from partywall_collector.store.connection import Pool
 
@@ -13,6 +14,27 @@ INSERT_SETTINGS: Final = {
     "async_insert": "0",
     "date_time_input_format": "best_effort",
     "input_format_skip_unknown_fields": "0",
+}
+
+LOAD_VERSION: Final = "1"
+"""Rises with LOAD_SETTINGS: another way to cut blocks must not meet the tokens of the old one."""
+
+LOAD_SETTINGS: Final = {
+    "format_schema_source": "string",
+    "format_schema": (files("partywall_collector.sql") / "envelope.proto").read_text("utf-8"),
+    "format_schema_message_name": "Envelope",
+    # One segment is one block in one thread, so that the same token always means the same parts.
+    "max_threads": "1",
+    "max_insert_threads": "1",
+    "max_insert_block_size": "100000000",
+    "min_insert_block_size_rows": "100000000",
+    "min_insert_block_size_bytes": "0",
+    "max_partitions_per_insert_block": "0",
+    "insert_deduplicate": "1",
+    "deduplicate_blocks_in_dependent_materialized_views": "1",
+    "materialized_views_ignore_errors": "0",
+    "parallel_view_processing": "0",
+    "async_insert": "0",
 }
 
 
@@ -45,6 +67,19 @@ class Store:
         body = b"\n".join(_encoded(row) for row in rows)
         with self._pool.connection() as connection:
             connection.append(table, body, form="JSONEachRow", settings=INSERT_SETTINGS)
+
+    def load(self, body: BinaryIO | bytes, *, token: str) -> None:
+        """Load one segment: length-delimited envelopes, routed to the tables by the engine.
+
+        The same body under the same token adds nothing the second time.
+        """
+        with self._pool.connection() as connection:
+            connection.append(
+                "ingest",
+                body,
+                form="Protobuf",
+                settings=LOAD_SETTINGS | {"insert_deduplication_token": f"{LOAD_VERSION}-{token}"},
+            )
 
     def close(self) -> None:
         """Let running statements end and give the store back."""

@@ -1,0 +1,3 @@
+-- The arguments that a template such as `file/{path}` names.
+CREATE OR REPLACE FUNCTION partywall_placeholders AS (template) ->
+    extractAll(template, '\\{([^{}]+)\\}')

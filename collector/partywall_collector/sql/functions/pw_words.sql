@@ -1,0 +1,8 @@
+-- The distinct words of a text, as `partywall_collector.registry.terms.words`: joined ones and parts.
+CREATE OR REPLACE FUNCTION pw_words AS (text) -> arrayFilter(
+    word -> length(word) >= 3,
+    arrayDistinct(arrayConcat(
+        arrayMap(
+            word -> trim(BOTH '-._' FROM word),
+            extractAll(lower(text), '[^\\x00-\\x20!-,/:-@\\[-^`{-~]+')),
+        extractAll(lower(text), '[^\\x00-\\x20!-/:-@\\[-`{-~]+'))))

@@ -1,0 +1,82 @@
+-- Accepted tool calls and hand-offs: what they touched and whom they reached, never what was said.
+CREATE MATERIALIZED VIEW route_calls TO calls AS
+WITH
+    (
+        SELECT CAST(
+            (groupArray(tool), groupArray((operation, operation_argument, datasets, party_arguments, party_kind)))
+            AS Tuple(
+                names Array(String),
+                rules Array(Tuple(
+                    operation String, operation_argument String, datasets Array(String),
+                    party_arguments Array(String), party_kind String))))
+        FROM current_tools
+    ) AS tools,
+    (SELECT unhex(any(value)) FROM fingerprint_key HAVING count() > 0) AS secret,
+    read AS (
+        SELECT
+            *,
+            partywall_tool(name, attributes) AS tool,
+            tools.rules[transform(tool, tools.names, arrayEnumerate(tools.names), 0)] AS rule,
+            partywall_arguments(firstNonDefault(${ARGUMENTS of attributes}, ${ARGUMENT_EVENTS})) AS arguments,
+            firstNonDefault(${RESULT of attributes}, ${RESULT_EVENTS}) AS result,
+            firstNonDefault(
+                ${OPERATION of attributes},
+                if(rule.operation_argument = '', '', partywall_argument(arguments, rule.operation_argument)),
+                rule.operation) AS said_operation,
+            firstNonDefault(${DATASET of attributes}) AS dataset,
+            arrayFilter(event -> event.name = '${DATASET_ACCESS}', events) AS accesses
+        FROM decoded
+        WHERE reason = '' AND step IN ('tool', 'handoff')
+    ),
+    touched AS (
+        SELECT
+            *,
+            arrayFilter(access -> access.1 != '', arrayConcat(
+                [(dataset, said_operation)],
+                arrayMap(
+                    access -> (
+                        access.attributes['${DATASET_ID}'],
+                        firstNonDefault(access.attributes['${DATASET_OPERATION}'], said_operation)),
+                    accesses))) AS said_datasets,
+            arrayFilter(access -> access.1 != '', arrayMap(
+                template -> (partywall_fill(template, arguments), said_operation),
+                rule.datasets)) AS ruled_datasets,
+            arrayMap(
+                party -> (attributes['${PARTY_KIND}'], partywall_normalise(attributes['${PARTY_KIND}'], party)),
+                partywall_strings(attributes['${PARTY_ID}'], attribute_types['${PARTY_ID}'])) AS said_parties,
+            arrayMap(
+                party -> (rule.party_kind, party),
+                arrayFlatten(arrayMap(
+                    item -> partywall_values_of(rule.party_kind, item),
+                    arrayFlatten(arrayMap(
+                        argument -> partywall_argument_items(arguments, argument),
+                        rule.party_arguments))))) AS ruled_parties
+        FROM read
+    )
+SELECT
+    tenant_id, placement, session_id, request_id,
+    toFixedString(substring(touched.trace_id, 1, 16), 16) AS trace_id,
+    toFixedString(substring(touched.span_id, 1, 8), 8) AS span_id,
+    toFixedString(substring(touched.parent_span_id, 1, 8), 8) AS parent_span_id,
+    start_time, end_time, received_at,
+    step, tool,
+    firstNonDefault(${CALL_ID of attributes}) AS call_id,
+    firstNonDefault(${SERVER of attributes}) AS server,
+    agent, identity,
+    firstNonDefault(${SUBJECT of attributes}, ${SUBJECT of resource}) AS subject,
+    partywall_strings(attributes['${ACTOR_CHAIN}'], attribute_types['${ACTOR_CHAIN}']) AS actor_chain,
+    firstNonDefault(${CREDENTIAL of attributes}, ${CREDENTIAL of resource}) AS credential_id,
+    firstNonDefault(${APPROVAL of attributes}, ${APPROVAL of resource}) AS approval_id,
+    firstNonDefault(${POLICY of attributes}) AS policy_id,
+    firstNonDefault(${DECISION of attributes}) AS policy_decision,
+    said_operation AS operation,
+    arrayDistinct(if(notEmpty(said_datasets), said_datasets, ruled_datasets)) AS datasets,
+    arrayDistinct(if(notEmpty(said_parties), said_parties, ruled_parties)) AS parties,
+    partywall_fingerprints(
+        partywall_strings(attributes['${VALUES_IN}'], attribute_types['${VALUES_IN}']), arguments, secret) AS values_in,
+    partywall_fingerprints(
+        partywall_strings(attributes['${VALUES_OUT}'], attribute_types['${VALUES_OUT}']), result, secret) AS values_out,
+    status_code = 2 OR firstNonDefault(${ERROR of attributes}, '') != ''
+        OR arrayExists(event -> event.name = 'exception', events) AS failed,
+    principal, attestation
+FROM touched

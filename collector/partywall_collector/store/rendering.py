@@ -1,0 +1,141 @@
+"""Fills what Python and SQL both know into the text of a statement.
+
+`${NAME}` in a `.sql` file stands for a name of `partywall.attributes` or for a list that is made
+from the reading conventions here; `${FACT of attributes}` stands for the attributes that may state
+a fact, in their order.
+"""
+
+import re
+from collections.abc import Iterable
+from typing import Final
+
+from partywall import attributes, conventions, identifiers
+from partywall.conventions import StepRule
+
+_HOLE: Final = re.compile(r"\$\{(\w+)(?: of (\w+))?\}")
+
+
+def render(text: str) -> str:
+    """The statement with every hole filled."""
+    return _HOLE.sub(_fill, text)
+
+
+def _fill(hole: re.Match[str]) -> str:
+    name, column = hole.groups()
+    if column:
+        names: tuple[str, ...] = getattr(conventions, name)
+        return ", ".join(f"partywall_said({column}[{quoted(fact)}])" for fact in names)
+    if name in LISTS:
+        return LISTS[name]
+    return _escaped(getattr(attributes, name))
+
+
+def quoted(text: str) -> str:
+    """The text as a string literal."""
+    return f"'{_escaped(text)}'"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("'", "\\'")
+
+
+def _list(texts: Iterable[str]) -> str:
+    return ", ".join(quoted(text) for text in texts)
+
+
+def _steps() -> str:
+    branches: list[str] = []
+    for rule in conventions.STEPS:
+        step = quoted(rule.step)
+        if rule.step == "tool":
+            starts = _any_prefix("partywall_tool(name, attributes)", conventions.HANDOFF_TOOLS)
+            step = f"if({starts}, 'handoff', 'tool')"
+        branches.append(f"{_condition(rule)}, {step}")
+    return ",\n        ".join(branches)
+
+
+def _condition(rule: StepRule) -> str:
+    parts: list[str] = []
+    if rule.attribute:
+        sign = "=" if rule.equals else "!="
+        parts.append(f"attributes[{quoted(rule.attribute)}] {sign} {quoted(rule.equals)}")
+    if rule.name_prefix:
+        parts.append(f"startsWith(name, {quoted(rule.name_prefix)})")
+    if rule.name_suffix:
+        parts.append(f"endsWith(name, {quoted(rule.name_suffix)})")
+    if rule.absent:
+        parts.append(f"attributes[{quoted(rule.absent)}] = ''")
+    return " AND ".join(parts)
+
+
+def _any_prefix(expression: str, prefixes: Iterable[str]) -> str:
+    return " OR ".join(f"startsWith({expression}, {quoted(prefix)})" for prefix in prefixes)
+
+
+def _tool_in_span_name() -> str:
+    after = [
+        f"position(name, {quoted(mark)}) > 0, "
+        f"substring(name, position(name, {quoted(mark)}) + {len(mark)})"
+        for mark in conventions.TOOL_NAME_AFTER
+    ]
+    before = [
+        f"endsWith(name, {quoted(mark)}), substring(name, 1, length(name) - {len(mark)})"
+        for mark in conventions.TOOL_NAME_BEFORE
+    ]
+    return ",\n            ".join([*after, *before])
+
+
+def _content_names() -> str:
+    return _list(name for name in conventions.CONTENT if not name.endswith("*"))
+
+
+def _content_prefixes() -> str:
+    prefixes = [re.escape(name[:-1]) for name in conventions.CONTENT if name.endswith("*")]
+    return _escaped(f"^(?:{'|'.join(prefixes)})")
+
+
+def _event_values(events: Iterable[tuple[str, str]]) -> str:
+    return ", ".join(
+        f"partywall_event_value(events, {quoted(event)}, {quoted(attribute)})"
+        for event, attribute in events
+    )
+
+
+def _kinds(case: str) -> str:
+    return _list(kind.name for kind in identifiers.KINDS if kind.case == case)
+
+
+def _needs() -> str:
+    return ",\n                ".join(
+        f"found.1 = {quoted(kind.name)}, match(found.2, {quoted(kind.needs)})"
+        for kind in identifiers.FORMED
+        if kind.needs
+    )
+
+
+def _removals() -> str:
+    trimmed = "trimBoth(value, ' \\t\\r\\n')"
+    return ",\n            ".join(
+        f"kind = {quoted(kind.name)}, replaceRegexpAll({trimmed}, {quoted(kind.remove)}, '')"
+        for kind in identifiers.KINDS
+        if kind.remove
+    )
+
+
+LISTS: Final = {
+    "CONTENT_NAMES": _content_names(),
+    "CONTENT_PREFIXES": _content_prefixes(),
+    "ARGUMENT_EVENTS": _event_values(conventions.ARGUMENT_EVENTS),
+    "EMPTY": _list(conventions.EMPTY),
+    "FORMED_KINDS": _list(kind.name for kind in identifiers.FORMED),
+    "IDENTIFIERS": _escaped(identifiers.PATTERN),
+    "KEPT_KINDS": _kinds("kept"),
+    "NEEDS": _needs(),
+    "REMOVALS": _removals(),
+    "RESULT_EVENTS": _event_values(conventions.RESULT_EVENTS),
+    "STEPS": _steps(),
+    "TOOL_NAME_IN_SPAN_NAME": _tool_in_span_name(),
+    "UPPER_KINDS": _kinds("upper"),
+    "WRAPPED_ARGUMENTS": _escaped(conventions.WRAPPED_ARGUMENTS[1]),
+    "WRAPPED_NAME": _escaped(conventions.WRAPPED_ARGUMENTS[0]),
+}
