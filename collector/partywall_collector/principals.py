@@ -34,6 +34,7 @@ class Principals:
     def __init__(self, store: Store, refresh_interval: float) -> None:
         self._store = store
         self._interval = refresh_interval
+        self._rows: list[dict[str, Any]] = []
         self._by_digest: Mapping[str, Principal] = {}
         self._read_at = 0.0
         self._reading = threading.Lock()
@@ -61,7 +62,8 @@ class Principals:
         with self._reading:
             self._read_at = time.monotonic()
             rows = self._store.rows(statement("partywall_collector.sql.loader", "senders"))
-            self._by_digest = _unambiguous(rows)
+            if rows != self._rows:
+                self._rows, self._by_digest = rows, _unambiguous(rows)
 
     def stop(self) -> None:
         """End the refreshing."""

@@ -199,10 +199,11 @@ class Spool:
     def close(self) -> None:
         """Write and seal what waits; what is sealed stays for the next start."""
         with self._change:
-            self._closing = True
+            first, self._closing = not self._closing, True
             self._change.notify_all()
         self._writer.join()
-        os.close(self._lock_file)
+        if first:
+            os.close(self._lock_file)
 
     def _on_disk(self) -> int:
         open_bytes = self._open.size if self._open else 0

@@ -2,3 +2,4 @@
 SELECT principal_id, tenants, token_sha256
 FROM current_principals
 WHERE token_sha256 != ''
+ORDER BY principal_id
