@@ -2,10 +2,12 @@
 
 import asyncio
 import contextvars
+import inspect
 import logging
 import threading
 from collections.abc import AsyncGenerator, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -367,6 +369,44 @@ def test_a_template_that_names_no_parameter_is_refused_at_once() -> None:
 
         @partywall.tool(dataset="postgres://crm/{tabel}")
         def read(table: str) -> None: ...  # pyright: ignore[reportUnusedFunction]: never made
+
+
+def test_an_argument_that_cannot_be_text_costs_the_dataset_and_not_the_call(
+    spans: Spans, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Broken:
+        def __str__(self) -> str:
+            raise RuntimeError
+
+    @partywall.tool(dataset="file/{path}")
+    def read_file(path: object) -> str:
+        return "read"
+
+    with partywall.session(tenant="acme"):
+        assert read_file(Broken()) == "read"
+    assert attributes.DATASET_ID not in facts(spans.one())
+    assert "dataset='file/{path}' could not be filled in" in caplog.text
+
+
+@pytest.mark.parametrize("decorator", [partywall.tool, partywall.session(tenant="acme")])
+def test_what_is_no_function_is_refused_with_the_right_order(decorator: Any) -> None:
+    """A wrapped static method or class would run, silently, outside the span or session."""
+    for thing in (staticmethod(look_up), int, 7):
+        with pytest.raises(partywall.BindingError, match="right above the `def`"):
+            decorator(thing)
+
+
+def test_a_decorated_function_looks_like_itself() -> None:
+    """Frameworks read a tool's signature and docstring to describe it to the model."""
+
+    @partywall.tool
+    async def read_invoice(customer: str, *, year: int = 2026) -> str:
+        """Read an invoice."""
+        return customer
+
+    assert str(inspect.signature(read_invoice)) == "(customer: str, *, year: int = 2026) -> str"
+    assert read_invoice.__doc__ == "Read an invoice."
+    assert inspect.iscoroutinefunction(read_invoice)
 
 
 def test_an_unknown_operation_is_refused_at_once() -> None:

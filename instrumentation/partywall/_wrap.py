@@ -14,6 +14,8 @@ from typing import Any, ParamSpec, TypeVar, cast
 from opentelemetry import context as context_api
 from opentelemetry.context import Context
 
+from partywall.errors import BindingError
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -30,8 +32,19 @@ def attached(context: Context) -> Generator[None]:
         context_api.detach(token)
 
 
+def check_function(function: object) -> None:
+    """Refuse what looks like a function and is not: it would run outside the scope."""
+    kind = type(function)
+    if not callable(function) or issubclass(kind, type | staticmethod | classmethod):
+        raise BindingError(
+            f"a {kind.__name__} is not a function: put the decorator right "
+            "above the `def`, below @staticmethod, @classmethod and a framework's own decorator"
+        )
+
+
 def wrap(function: Callable[P, R], open_scope: OpenScope) -> Callable[P, R]:
     """`function`, each call of it inside the scope that `open_scope(args, kwargs)` opens."""
+    check_function(function)
     if inspect.isasyncgenfunction(function):
         wrapped = _async_generator(function, open_scope)
     elif inspect.isgeneratorfunction(function):

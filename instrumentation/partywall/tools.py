@@ -17,7 +17,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 
 from partywall import attributes, conventions
-from partywall._wrap import wrap
+from partywall._wrap import check_function, wrap
 from partywall.errors import BindingError
 
 P = ParamSpec("P")
@@ -61,6 +61,7 @@ def tool(
     """
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        check_function(function)
         return wrap(function, _Tool(function, name, dataset, operation).scope)
 
     return decorate if function is None else decorate(function)
@@ -173,7 +174,11 @@ class _Tool:
         for parameter in self._signature.parameters.values():
             if parameter.kind is inspect.Parameter.VAR_KEYWORD:
                 values.update(values.pop(parameter.name, {}))
-        filled = _PLACEHOLDER.sub(lambda match: str(values.get(match[1], "")), self.dataset)
+        try:
+            filled = _PLACEHOLDER.sub(lambda match: str(values.get(match[1], "")), self.dataset)
+        except Exception:  # whatever an argument's __str__ raises; the tool itself may still run
+            log.warning("%s: dataset=%r could not be filled in", self._span_name, self.dataset)
+            return ""
         return filled[:LONGEST_ID]
 
     def _check_template(self) -> None:
