@@ -2,6 +2,7 @@
 
 import asyncio
 import contextvars
+import functools
 import inspect
 import logging
 import threading
@@ -409,6 +410,17 @@ def test_a_decorated_function_looks_like_itself() -> None:
     assert inspect.iscoroutinefunction(read_invoice)
 
 
+def test_a_callable_without_a_name_needs_one(spans: Spans) -> None:
+    bound = functools.partial(look_up, "acme")
+    with pytest.raises(partywall.BindingError, match=r"has no name: partywall.tool\(name=...\)"):
+        partywall.tool(bound)
+    partywall.tool(name="look_up_acme")(bound)()
+    assert [span.name for span in spans.take()] == [
+        "execute_tool look_up",
+        "execute_tool look_up_acme",
+    ]
+
+
 def test_an_unknown_operation_is_refused_at_once() -> None:
     with pytest.raises(partywall.BindingError, match="'reed' is not one of 'read'"):
         partywall.tool(operation="reed")(look_up)  # pyright: ignore[reportCallIssue, reportArgumentType]: tested
@@ -584,6 +596,24 @@ def test_an_async_generator_tool_is_one_span_and_leaks_nothing(spans: Spans) -> 
 
     assert asyncio.run(main()) == [0, 1, 2]
     assert spans.tenants() == ["acme", "acme"]
+
+
+def test_an_exception_thrown_into_an_async_generator_arrives_in_it(spans: Spans) -> None:
+    @partywall.tool
+    async def rows() -> AsyncGenerator[int]:
+        try:
+            yield 1
+        except KeyError:
+            yield 2
+
+    async def main() -> None:
+        generator = rows()
+        assert await anext(generator) == 1
+        assert await generator.athrow(KeyError()) == 2
+        assert [left async for left in generator] == []
+
+    asyncio.run(main())
+    assert "error.type" not in facts(spans.one())
 
 
 # --- datasets ----------------------------------------------------------------------------------
