@@ -1,0 +1,250 @@
+"""Every acknowledged request gets into the store once, whatever happens on the way."""
+
+import hashlib
+import http.client
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from partywall import attributes
+from partywall_collector.collector import Collector
+from partywall_collector.components import Duration, RetryOnFailure
+from partywall_collector.config import Config
+from partywall_collector.envelope import Envelope, frame
+from partywall_collector.loader import Loader
+from partywall_collector.metrics import Counters
+from partywall_collector.spool import Limits, Spool
+from partywall_collector.store import QueryFailed, Store, StoreUnavailable, open_store
+
+QUICK = RetryOnFailure(Duration(0.02), Duration(0.05))
+SOON = Limits(segment_age=0.01)
+
+
+def request(first: int, count: int = 1, tenant: str = "acme") -> bytes:
+    """Spans with the ids first, first + 1, ..."""
+    message = ExportTraceServiceRequest()
+    scope = message.resource_spans.add().scope_spans.add()
+    for number in range(first, first + count):
+        span = scope.spans.add(
+            name="work",
+            trace_id=bytes(15) + b"\x01",
+            span_id=number.to_bytes(8),
+            start_time_unix_nano=time.time_ns(),
+        )
+        span.attributes.add(key=attributes.TENANT_ID).value.string_value = tenant
+    return message.SerializeToString()
+
+
+def span_ids(store: Store) -> list[int]:
+    rows = store.rows("SELECT lower(hex(span_id)) AS id FROM spans ORDER BY id")
+    return [int(row["id"], 16) for row in rows]
+
+
+def one(store: Store, sql: str) -> Any:
+    return next(iter(store.rows(sql)[0].values()))
+
+
+@pytest.fixture(scope="module")
+def acme(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    """A store that knows the tenant acme and its agents."""
+    folder = tmp_path_factory.mktemp("loader") / "home"
+    with open_store(f"chdb://{folder}", role="owner") as store:
+        now = datetime.now(UTC)
+        tenant = {"tenant_id": "acme", "name": "", "placement": "acme", "store_content": False}
+        store.insert("tenants", [{**tenant, "recorded_at": now}])
+        digest = hashlib.sha256(b"good").hexdigest()
+        principal = {"principal_id": "agents", "tenants": ["acme"], "token_sha256": digest}
+        store.insert("principals", [{**principal, "recorded_at": now}])
+        yield store
+
+
+@pytest.fixture
+def home(acme: Store) -> Store:
+    """The same, with nothing loaded."""
+    for table in ("spans", "quarantine", "segments"):
+        acme.command(f"TRUNCATE TABLE {table}")
+    return acme
+
+
+class Unsteady:
+    """A store whose next loads fail as told, each before or after it has been done."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.before: list[Exception] = []
+        self.after: list[Exception] = []
+        self.poison = b""
+
+    def load(self, body: bytes, *, token: str) -> None:
+        if self.before:
+            raise self.before.pop()
+        if self.poison and self.poison in body:
+            # The worst case: a part of the rows is there, and then the load fails.
+            self.store.load(body, token=token)
+            raise QueryFailed("Code: 444. cannot parse", 444)
+        self.store.load(body, token=token)
+        if self.after:
+            raise self.after.pop()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.store, name)
+
+
+class Running:
+    """A spool and a loader over a store."""
+
+    def __init__(self, folder: Path, store: Any, limits: Limits = SOON) -> None:
+        self.spool = Spool(folder, limits)
+        self.counters = Counters()
+        self.loader = Loader(store, self.spool, self.counters, QUICK)
+        self.loader.start()
+
+    def send(self, body: bytes, spans: int = 1) -> None:
+        self.spool.append("agents", ("acme",), "A1", body, spans).result(10)
+
+    def close(self) -> None:
+        self.loader.stop()
+        self.spool.close()
+
+
+@pytest.fixture
+def unsteady(home: Store) -> Unsteady:
+    return Unsteady(home)
+
+
+@pytest.fixture
+def running(unsteady: Unsteady, tmp_path: Path) -> Iterator[Running]:
+    running = Running(tmp_path / "spool", unsteady)
+    yield running
+    running.close()
+
+
+def test_what_is_acknowledged_becomes_queryable_and_leaves_the_spool(
+    home: Store, running: Running, tmp_path: Path
+) -> None:
+    """The rows, a line in `segments`, and an empty folder."""
+    running.send(request(1, 3), 3)
+    assert running.spool.wait_empty(20)
+    assert span_ids(home) == [1, 2, 3]
+    segment = home.rows("SELECT requests, bytes, length(sha256) AS digest FROM segments")
+    assert [(row["requests"], row["digest"]) for row in segment] == [(1, 64)]
+    assert not list((tmp_path / "spool").glob("*.sealed"))
+    assert running.counters.stats(0, 0, 0).loaded_spans == 3
+
+
+def test_a_lone_span_is_queryable_within_two_seconds(home: Store, tmp_path: Path) -> None:
+    """With the shipped limits and nobody else sending."""
+    running = Running(tmp_path / "spool", home, Limits())
+    start = time.monotonic()
+    running.send(request(7))
+    while not span_ids(home):
+        assert time.monotonic() - start < 10
+        time.sleep(0.05)
+    running.close()
+    assert time.monotonic() - start < 5  # 2 s on an idle machine
+
+
+def test_while_the_store_is_down_nothing_is_lost_or_doubled(
+    home: Store, unsteady: Unsteady, running: Running
+) -> None:
+    """Failures before a load, and after it was done, end in each row once."""
+    unsteady.before = [StoreUnavailable("down"), StoreUnavailable("down")]
+    unsteady.after = [StoreUnavailable("the answer was lost"), QueryFailed("timeout", 159)]
+    for number in range(1, 6):
+        running.send(request(number))
+        time.sleep(0.02)
+    assert running.spool.wait_empty(20)
+    assert span_ids(home) == [1, 2, 3, 4, 5]
+    assert running.counters.stats(0, 0, 0).failed_loads == 4
+
+
+def test_a_mistake_of_ours_does_not_end_the_loader(
+    home: Store, unsteady: Unsteady, running: Running
+) -> None:
+    """An unforeseen error is logged and the segment tried again."""
+    unsteady.before = [ValueError("unforeseen")]
+    running.send(request(1))
+    assert running.spool.wait_empty(20)
+    assert span_ids(home) == [1]
+
+
+def test_a_request_that_cannot_be_read_goes_to_quarantine_and_the_rest_is_loaded(
+    home: Store, unsteady: Unsteady, tmp_path: Path
+) -> None:
+    """Split, split, split: one envelope is at fault, its neighbours are loaded exactly once."""
+    unsteady.poison = b"p" * 40
+    spool = Spool(tmp_path / "spool", Limits(segment_age=3600))
+    bad = request(100)
+    bodies = [request(number) for number in range(1, 10)]
+    message = ExportTraceServiceRequest.FromString(bad)
+    message.resource_spans[0].schema_url = "p" * 40
+    bad = message.SerializeToString()
+    for body in [*bodies[:4], bad, *bodies[4:]]:
+        spool.append("agents", ("acme",), "A1", body, 1).result(10)
+    spool.close()
+    running = Running(tmp_path / "spool", unsteady)
+    assert running.spool.wait_empty(30)
+    running.close()
+    assert span_ids(home) == list(range(1, 10))
+    [row] = home.rows(
+        "SELECT principal, span, lower(hex(request_sha256)) AS digest FROM quarantine"
+        " WHERE reason = 'poison'"
+    )
+    assert row["principal"] == "agents"
+    assert row["digest"] == hashlib.sha256(bad).hexdigest()
+    assert '"error_code": 444' in row["span"]
+    assert running.counters.stats(0, 0, 0).poison == 1
+
+
+def test_a_segment_that_was_loaded_and_not_deleted_is_not_loaded_again(
+    home: Store, tmp_path: Path
+) -> None:
+    """A crash between the load and the delete: the next start adds no row anywhere."""
+    folder = tmp_path / "spool"
+    data = b"".join(frame(Envelope("agents", ("acme",), "A1", time.time_ns(), request(1, 5))))
+    for _ in range(3):
+        folder.mkdir(exist_ok=True)
+        (folder / "00000000000000000001-aaaa.sealed").write_bytes(data)
+        running = Running(folder, home)
+        assert running.spool.wait_empty(20)
+        running.close()
+    assert span_ids(home) == [1, 2, 3, 4, 5]
+    assert one(home, "SELECT count() FROM segments") == 1
+
+
+def test_a_damaged_segment_gives_what_is_whole(home: Store, tmp_path: Path) -> None:
+    """Garbage behind a whole envelope is kept apart; the envelope is loaded."""
+    folder = tmp_path / "spool"
+    folder.mkdir()
+    data = b"".join(frame(Envelope("agents", ("acme",), "A1", time.time_ns(), request(1))))
+    (folder / "1.sealed").write_bytes(data + b"\xff\xfe\xfd")
+    running = Running(folder, home)
+    assert running.spool.wait_empty(20)
+    running.close()
+    assert span_ids(home) == [1]
+    assert (folder / "1.damaged").read_bytes() == b"\xff\xfe\xfd"
+
+
+def test_stopping_loads_what_was_taken(home: Store) -> None:
+    """Leaving the `with` block is a graceful stop: nothing waits for the next start."""
+    with Collector(home, Config.default(home.url)) as collector:
+        host, port = collector.http_endpoint.removeprefix("http://").split(":")
+        connection = http.client.HTTPConnection(host, int(port))
+        headers = {"Authorization": "Bearer good", "Content-Type": "application/x-protobuf"}
+        connection.request("POST", "/v1/traces", request(1, 4), headers)
+        assert connection.getresponse().status == 200
+        connection.close()
+    assert span_ids(home) == [1, 2, 3, 4]
+    assert collector.stats().queue_segments == 0
+
+
+def test_drain_says_when_everything_is_queryable(home: Store) -> None:
+    """`drain` returns True once the acknowledged rows are there."""
+    with Collector(home, Config.default(home.url)) as collector:
+        assert collector.drain(5)
+        assert (collector.stats().queue_segments, collector.stats().lag) == (0, 0)
