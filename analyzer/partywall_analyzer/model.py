@@ -158,11 +158,10 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A registry record that the verdict consulted, with its version."""
+    """A registry record that the verdict consulted, and what it says."""
 
     kind: str
     id: str
-    recorded_at: str
     says: str
 
 
@@ -193,22 +192,28 @@ class Evidence:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Crossing:
+    """A call at which something crosses; a flow also has the call that had the data before."""
+
+    time: datetime
+    call: Ref
+    source: Ref | None = None
+    source_dataset: str = ""
+    carried: tuple[int, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """A crossing that a rule's SQL found: a fact, not yet judged.
-
-    `source` is the span where the data or the authority comes from, `sink` the span at which it
-    crosses; a direct crossing has a sink only.
-    """
+    """Crossings that a rule's SQL found and that are judged alike: a fact, not yet judged."""
 
     rule: str
     subject: str
     from_tenant: str
     to_tenant: str
-    sink: Ref
-    source: Ref | None = None
-    calls: tuple[Ref, ...]
-    sources: tuple[Ref, ...] = ()
+    session_tenant: str
+    crossings: tuple[Crossing, ...]
+    count: int
     first_seen: datetime
     last_seen: datetime
     session_id: str = ""
@@ -220,23 +225,26 @@ class Candidate:
     policy_id: str = ""
     policy_decision: str = ""
     dataset: str = ""
-    source_dataset: str = ""
     party_kind: str = ""
     party: str = ""
     operation: str = ""
     tool: str = ""
     attestation: str = ""
-    values: tuple[int, ...] = ()
-    count: int = 1
+    sensitive: bool = False
 
     @property
     def id(self) -> str:
-        """`F-` and 24 hex digits of BLAKE2b over rule, subject, from and to."""
+        """The id of the finding that it becomes a part of."""
         return finding_id(self.rule, self.subject, self.from_tenant, self.to_tenant)
+
+    @property
+    def moves(self) -> bool:
+        """Whether the call writes, sends or deletes, so that more than a look is at stake."""
+        return self.operation not in READS
 
 
 def finding_id(rule: str, subject: str, from_tenant: str, to_tenant: str) -> str:
-    """The id of a finding: two findings are the same if these four agree."""
+    """The id of a finding: `F-` and 24 hex digits; the same if and only if these four agree."""
     key = "\x1f".join((rule, subject, from_tenant, to_tenant)).encode("utf-8", "surrogatepass")
     return "F-" + hashlib.blake2b(key, digest_size=12).hexdigest()
 

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Final, Self
 
+from partywall import identifiers
 from partywall_analyzer.model import EXTERNAL, iso
 from partywall_collector.registry import FOREVER, Registry
 from partywall_collector.store import Store, statement
@@ -151,8 +152,6 @@ class Requested:
 
     def holds(self, party: Named) -> bool:
         """Whether the request (or the session that it opened) names this party."""
-        from partywall import identifiers
-
         value = identifiers.normalise(party.kind, party.value)
         return any(
             (party.tenant_id, opened, party.kind, value) in self._named

@@ -1,9 +1,9 @@
 """For tests of rules: writes agents' steps straight into a store, without a wire.
 
-    log = Log(store)
-    run = log.agent("acme")
-    log.call("acme", parent=run, tool="read_file", reads=["file/a.txt"], values_out=[1, 2])
-    log.write()
+log = Log(store)
+run = log.agent("acme")
+log.call("acme", parent=run, tool="read_file", reads=["file/a.txt"], values_out=[1, 2])
+log.write()
 """
 
 from collections.abc import Sequence

@@ -23,10 +23,14 @@ class Rule:
     id: str
     title: str
     sentence: str
-    about: str
     frameworks: tuple[str, ...]
     ceiling: Severity
     direct: Proof | None
+
+    @property
+    def about(self) -> str:
+        """What it finds, why, and what it does not see: the docstring of its file."""
+        return import_module(f"{__name__}.{self.id.replace('-', '_')}").__doc__ or ""
 
     @property
     def statement(self) -> str:

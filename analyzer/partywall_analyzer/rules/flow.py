@@ -20,7 +20,6 @@ RULE: Final = Rule(
     title="Data of {from_name} went to {to_name}",
     sentence="{who}, working for {session_name}, read {source_dataset} of {from_name} and then "
     "{acted} {target} of {to_name}{times}{after}.",
-    about=__doc__,
     frameworks=(
         *("ASI02", "ASI06", "ASI08", "T2", "T12", "NHI8:2025", "MAESTRO-v1:L2", "MAESTRO-v1:X"),
         *("NIST-AI-RMF:MEASURE-2.10", "NIST-AI-RMF:MAP-5.1", "SOC2:CC6.7", "SOC2:C1.1"),

@@ -17,7 +17,6 @@ RULE: Final = Rule(
     title="{from_name} reached {party}, a party of {to_name}",
     sentence="{who}, working for {from_name}, {acted} {party}{times}; "
     "the party belongs to {to_name}, and the request does not name it.",
-    about=__doc__,
     frameworks=(
         *("ASI01", "ASI02", "T2", "T6", "NHI5:2025", "MAESTRO-v1:L3", "MAESTRO-v1:L7"),
         *("NIST-AI-RMF:MEASURE-2.4", "NIST-AI-RMF:MANAGE-4.1", "SOC2:CC6.6", "SOC2:CC6.7"),

@@ -17,7 +17,6 @@ RULE: Final = Rule(
     id="shared-credential",
     title="Credential of {from_name} used for {to_name}",
     sentence="{who}, working for {to_name}, used credential {credential} of {from_name}{times}.",
-    about=__doc__,
     frameworks=(
         *("ASI03", "T9", "NHI9:2025", "NHI8:2025", "MAESTRO-v1:L4", "MAESTRO-v1:L6"),
         *("NIST-AI-RMF:MEASURE-2.8", "SOC2:CC6.1"),

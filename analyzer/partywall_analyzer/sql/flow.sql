@@ -61,7 +61,8 @@ SELECT
     trace_id, span_id, start_time, session_id, any(request_id) AS request_id, any(agent) AS agent,
     any(identity) AS identity, any(credential_id) AS credential_id,
     any(approval_id) AS approval_id, any(policy_id) AS policy_id,
-    any(policy_decision) AS policy_decision, any(tool) AS tool, any(attestation) AS attestation
+    any(policy_decision) AS policy_decision, any(tool) AS tool, any(attestation) AS attestation,
+    tenant_id
 FROM (
     SELECT
         session_id, source_owner, owner, dataset, source_dataset, party_kind, party, act, sensitive,
@@ -71,20 +72,20 @@ FROM (
         any(identity) AS identity, any(credential_id) AS credential_id,
         any(approval_id) AS approval_id, any(policy_id) AS policy_id,
         any(policy_decision) AS policy_decision, any(tool) AS tool,
-        any(attestation) AS attestation
+        any(attestation) AS attestation, tenant_id
     FROM by_value
     GROUP BY
         session_id, source_owner, owner, dataset, source_dataset, party_kind, party, act, sensitive,
-        source_trace, source_span, trace_id, span_id, start_time
+        source_trace, source_span, trace_id, span_id, start_time, tenant_id
     UNION ALL
     SELECT
         session_id, source_owner, owner, dataset, source_dataset, party_kind, party, act, sensitive,
         source_trace, source_span, emptyArrayUInt64() AS carried,
         (toUInt64(0), had_at, source_span) AS rank,
         trace_id, span_id, start_time, request_id, agent, identity, credential_id,
-        approval_id, policy_id, policy_decision, tool, attestation
+        approval_id, policy_id, policy_decision, tool, attestation, tenant_id
     FROM by_order
 )
 GROUP BY
     session_id, source_owner, owner, dataset, party_kind, party, act,
-    trace_id, span_id, start_time
+    trace_id, span_id, start_time, tenant_id

@@ -2,7 +2,7 @@
 -- and ends of grants and credentials before a call: within one epoch every grant is valid or not.
 SELECT
     subject, from_tenant, to_tenant, dataset, party_kind, party, act, approval_id, request_id,
-    credential_id, policy_id, policy_decision, attestation, epoch,
+    credential_id, policy_id, policy_decision, attestation, tenant_id, epoch,
     groupArraySorted(1000)((
         start_time, lower(hex(trace_id)), lower(hex(span_id)), source_trace, source_span,
         source_dataset, carried)) AS crossings,
@@ -21,5 +21,5 @@ FROM (
 )
 GROUP BY
     subject, from_tenant, to_tenant, dataset, party_kind, party, act, approval_id, request_id,
-    credential_id, policy_id, policy_decision, attestation, epoch
+    credential_id, policy_id, policy_decision, attestation, tenant_id, epoch
 ORDER BY subject, from_tenant, to_tenant, first_us, act, dataset, party, approval_id, epoch

@@ -11,7 +11,8 @@ SELECT
     child.identity AS identity, called.credential_id AS credential_id,
     called.approval_id AS approval_id, called.policy_id AS policy_id,
     called.policy_decision AS policy_decision,
-    if(called.tool != '', called.tool, child.name) AS tool, child.attestation AS attestation
+    if(called.tool != '', called.tool, child.name) AS tool, child.attestation AS attestation,
+    child.tenant_id AS tenant_id
 FROM (SELECT * FROM {spans:Identifier} WHERE trace_id IN {mixed_traces:Identifier}) AS child
 INNER JOIN (SELECT * FROM {spans:Identifier} WHERE trace_id IN {mixed_traces:Identifier}) AS parent
     ON parent.trace_id = child.trace_id AND parent.span_id = child.parent_span_id

@@ -32,7 +32,8 @@ SELECT
     calls.session_id AS session_id, calls.request_id AS request_id, calls.agent AS agent,
     calls.identity AS identity, calls.credential_id AS credential_id,
     calls.approval_id AS approval_id, calls.policy_id AS policy_id,
-    calls.policy_decision AS policy_decision, calls.tool AS tool, calls.attestation AS attestation
+    calls.policy_decision AS policy_decision, calls.tool AS tool, calls.attestation AS attestation,
+    calls.tenant_id AS tenant_id
 FROM {calls_of_credentials:Identifier} AS calls
 INNER JOIN first_use ON first_use.id = calls.credential_id
 WHERE calls.tenant_id != first_use.owner AND NOT calls.failed

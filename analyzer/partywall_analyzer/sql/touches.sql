@@ -4,7 +4,15 @@ CREATE TABLE {touches:Identifier} ENGINE = Memory AS
 WITH
     touched AS (
         SELECT
-            calls.*, access.id AS dataset, '' AS party_kind, '' AS party,
+            calls.tenant_id AS tenant_id, calls.session_id AS session_id,
+            calls.request_id AS request_id, calls.trace_id AS trace_id, calls.span_id AS span_id,
+            calls.start_time AS start_time, calls.end_time AS end_time, calls.agent AS agent,
+            calls.identity AS identity, calls.credential_id AS credential_id,
+            calls.approval_id AS approval_id, calls.policy_id AS policy_id,
+            calls.policy_decision AS policy_decision, calls.tool AS tool,
+            calls.attestation AS attestation, calls.values_in AS values_in,
+            calls.values_out AS values_out,
+            access.id AS dataset, '' AS party_kind, '' AS party,
             if(access.operation != '', access.operation, calls.operation) AS act,
             owners.owner AS owner, owners.sensitive AS sensitive
         FROM {calls:Identifier} AS calls
@@ -13,7 +21,15 @@ WITH
         WHERE NOT calls.failed
         UNION ALL
         SELECT
-            calls.*, '' AS dataset, name.kind AS party_kind, name.value AS party,
+            calls.tenant_id AS tenant_id, calls.session_id AS session_id,
+            calls.request_id AS request_id, calls.trace_id AS trace_id, calls.span_id AS span_id,
+            calls.start_time AS start_time, calls.end_time AS end_time, calls.agent AS agent,
+            calls.identity AS identity, calls.credential_id AS credential_id,
+            calls.approval_id AS approval_id, calls.policy_id AS policy_id,
+            calls.policy_decision AS policy_decision, calls.tool AS tool,
+            calls.attestation AS attestation, calls.values_in AS values_in,
+            calls.values_out AS values_out,
+            '' AS dataset, name.kind AS party_kind, name.value AS party,
             calls.operation AS act, stranger.owner AS owner, false AS sensitive
         FROM {calls:Identifier} AS calls
         ARRAY JOIN calls.parties AS name

@@ -1,0 +1,83 @@
+"""Runs the rules' SQL and reads what it finds."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, cast
+
+from partywall_analyzer.model import Candidate, Crossing, Ref, moment
+from partywall_analyzer.rules import Rule
+from partywall_analyzer.tables import Tables
+
+
+def find(tables: Tables, rule: Rule) -> list[Candidate]:
+    """The candidates of one rule, in a fixed order."""
+    found = [_candidate(rule.id, row) for row in tables.rows(rule.statement)]
+    return [part for candidate in found for part in _by_source(candidate)]
+
+
+def _candidate(rule: str, row: Mapping[str, Any]) -> Candidate:
+    session, agent, identity, tool = _fields(row["facts"])
+    return Candidate(
+        rule=rule,
+        subject=row["subject"],
+        from_tenant=row["from_tenant"],
+        to_tenant=row["to_tenant"],
+        session_tenant=row["tenant_id"],
+        crossings=tuple(_crossing(entry) for entry in row["crossings"]),
+        count=int(row["n"]),
+        first_seen=moment(row["first_us"]),
+        last_seen=moment(row["last_us"]),
+        session_id=session,
+        request_id=row["request_id"],
+        agent=agent,
+        identity=identity,
+        credential_id=row["credential_id"],
+        approval_id=row["approval_id"],
+        policy_id=row["policy_id"],
+        policy_decision=row["policy_decision"],
+        dataset=row["dataset"],
+        party_kind=row["party_kind"],
+        party=row["party"],
+        operation=row["act"],
+        tool=tool,
+        attestation=row["attestation"],
+        sensitive=bool(row["sensitive"]),
+    )
+
+
+def _crossing(entry: Any) -> Crossing:
+    time, trace, span, source_trace, source_span, source_dataset, carried = _fields(entry)
+    return Crossing(
+        cast(datetime, time),
+        Ref(trace, span),
+        Ref(source_trace, source_span) if source_span else None,
+        source_dataset,
+        tuple(carried),
+    )
+
+
+def _by_source(candidate: Candidate) -> list[Candidate]:
+    """Take apart what came from different datasets: a grant may cover one and not the other."""
+    parts: dict[str, list[Crossing]] = {}
+    for crossing in candidate.crossings:
+        parts.setdefault(crossing.source_dataset, []).append(crossing)
+    if len(parts) < 2:
+        return [candidate]
+    return [
+        replace(
+            candidate,
+            crossings=tuple(part),
+            count=len(part),
+            first_seen=part[0].time,
+            last_seen=part[-1].time,
+        )
+        for part in parts.values()
+    ]
+
+
+def _fields(entry: Any) -> Sequence[Any]:
+    """A tuple, which a driver hands over as a mapping if its fields have names."""
+    if isinstance(entry, Mapping):
+        return list(cast("Mapping[str, Any]", entry).values())
+    return cast("Sequence[Any]", entry)
