@@ -1,0 +1,278 @@
+"""kill -9 of a real collector under load, again and again; then each acknowledged span is sought.
+
+    python benchmarks/crash.py --kills 200
+
+Four clients (two over gRPC, two over HTTP) send exports of 1 to 40 spans and note which ones were
+acknowledged. They never repeat one, because a repeated export may rightly be stored twice. After
+the last start and a graceful stop each span is searched in `spans` and in `quarantine`. The last
+line is one JSON object; the exit code is 1 when a span was lost, doubled, changed or came from
+nowhere.
+"""
+
+import argparse
+import contextlib
+import hashlib
+import http.client
+import json
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import grpc
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from partywall import attributes
+from partywall_collector.store import open_store
+
+TENANTS = ("acme", "fjord", "msp")
+TOKEN = "crash"
+EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
+RECONNECT = [("grpc.initial_reconnect_backoff_ms", 50), ("grpc.max_reconnect_backoff_ms", 100)]
+LONGEST_LIFE = 4.0
+START_PATIENCE = 60.0
+READY = "\nready\n"
+
+Spans = dict[str, str]
+"""Span id -> name."""
+
+
+class Ledger:
+    """What was sent and what of it was acknowledged, by export; an export is one trace."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.sent: dict[str, Spans] = {}
+        self.acknowledged: set[str] = set()
+
+    def new(self) -> tuple[str, bytes]:
+        """The next export: its trace id and its body."""
+        with self._lock:
+            number = len(self.sent) + 1
+            trace = number.to_bytes(16)
+            self.sent[trace.hex()] = {}
+        message = ExportTraceServiceRequest()
+        scope = message.resource_spans.add().scope_spans.add()
+        spans: Spans = {}
+        for index in range(random.randint(1, 40)):
+            span_id = (number << 16 | index + 1).to_bytes(8)
+            name = f"work {random.getrandbits(64)}"
+            span = scope.spans.add(name=name, trace_id=trace, span_id=span_id)
+            span.start_time_unix_nano = time.time_ns()
+            # One tenant in eight is not the sender's: those spans belong in quarantine.
+            tenant = "stranger" if random.random() < 0.125 else random.choice(TENANTS)
+            span.attributes.add(key=attributes.TENANT_ID).value.string_value = tenant
+            spans[span_id.hex()] = name
+        with self._lock:
+            self.sent[trace.hex()] = spans
+        return trace.hex(), message.SerializeToString()
+
+    def acknowledge(self, trace: str) -> None:
+        with self._lock:
+            self.acknowledged.add(trace)
+
+
+def send_over_grpc(endpoint: str) -> Callable[[bytes], None]:
+    """A client that raises where an export is not acknowledged."""
+    channel = grpc.insecure_channel(endpoint, options=RECONNECT)
+    export: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(EXPORT)
+    metadata = (("authorization", f"Bearer {TOKEN}"),)
+
+    def send(body: bytes) -> None:
+        export(body, metadata=metadata, timeout=5)
+
+    return send
+
+
+def send_over_http(endpoint: str) -> Callable[[bytes], None]:
+    """The same over HTTP, one connection an export."""
+    headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/x-protobuf"}
+
+    def send(body: bytes) -> None:
+        connection = http.client.HTTPConnection(endpoint, timeout=5)
+        with contextlib.closing(connection):
+            connection.request("POST", "/v1/traces", body, headers)
+            answer = connection.getresponse()
+            answer.read()
+            if answer.status != 200:
+                raise OSError(answer.status)
+
+    return send
+
+
+def client(send: Callable[[bytes], None], ledger: Ledger, stopped: threading.Event) -> None:
+    """Send until stopped; an export that fails is not repeated."""
+    while not stopped.is_set():
+        trace, body = ledger.new()
+        try:
+            send(body)
+        except (OSError, http.client.HTTPException, grpc.RpcError):
+            stopped.wait(0.03)
+        else:
+            ledger.acknowledge(trace)
+        stopped.wait(0.002)
+
+
+@contextmanager
+def clients(ledger: Ledger, grpc_endpoint: str, http_endpoint: str) -> Generator[None]:
+    """Four clients, at work until the block ends."""
+    stopped = threading.Event()
+    senders = [send_over_grpc(grpc_endpoint), send_over_http(http_endpoint)] * 2
+    threads = [threading.Thread(target=client, args=(send, ledger, stopped)) for send in senders]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        stopped.set()
+        for thread in threads:
+            thread.join()
+
+
+def free_endpoint() -> str:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return f"127.0.0.1:{taken.getsockname()[1]}"
+
+
+class Collected:
+    """`partywall collect` on a store, started and killed at will."""
+
+    def __init__(self, folder: Path) -> None:
+        self.url = f"chdb://{folder / 'home'}"
+        self.grpc, self.http = free_endpoint(), free_endpoint()
+        self._log = folder / "collect.log"
+        config = Path(__file__).parent.parent / "otel-config.yaml"
+        protocols = "receivers.otlp.protocols"
+        settings = [
+            f"{protocols}.grpc.endpoint={self.grpc}",
+            f"{protocols}.http.endpoint={self.http}",
+            f"extensions.health_check.endpoint={free_endpoint()}",
+        ]
+        sets = [word for setting in settings for word in ("--set", setting)]
+        command = [sys.executable, "-m", "partywall", "collect", "--config", str(config)]
+        self._command = [*command, "--store", self.url, *sets]
+
+    def start(self) -> "subprocess.Popen[bytes]":
+        log = os.open(self._log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        try:
+            return subprocess.Popen(self._command, stdout=log, stderr=log)
+        finally:
+            os.close(log)
+
+    def wait_ready(self, process: "subprocess.Popen[bytes]", starts: int) -> None:
+        """Wait until the start of this number says that it is ready."""
+        deadline = time.monotonic() + START_PATIENCE
+        while self.log().count(READY) < starts:
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"the collector does not start:\n{self.log()[-3000:]}")
+            time.sleep(0.02)
+
+    def log(self) -> str:
+        return self._log.read_text(errors="replace") if self._log.exists() else ""
+
+
+def register(url: str) -> None:
+    """Three tenants and the one principal that may write for them."""
+    now = datetime.now(UTC)
+    with open_store(url, role="owner") as store:
+        rows = [
+            {"tenant_id": tenant, "placement": tenant, "recorded_at": now} for tenant in TENANTS
+        ]
+        store.insert("tenants", rows)
+        digest = hashlib.sha256(TOKEN.encode()).hexdigest()
+        principal = {"principal_id": "crash", "tenants": TENANTS, "token_sha256": digest}
+        store.insert("principals", [{**principal, "recorded_at": now}])
+
+
+def stored(url: str) -> dict[str, Counter[tuple[str, str]]]:
+    """What the store holds: trace -> (span id, name) -> how often."""
+    sql = """
+        SELECT lower(hex(trace_id)) AS trace, lower(hex(span_id)) AS span, name FROM spans
+        UNION ALL SELECT trace_id, span_id, name FROM quarantine
+    """
+    found: dict[str, Counter[tuple[str, str]]] = {}
+    with open_store(url, role="owner") as store:
+        for row in store.rows(sql):
+            found.setdefault(row["trace"], Counter())[row["span"], row["name"]] += 1
+    return found
+
+
+def compare(ledger: Ledger, found: dict[str, Counter[tuple[str, str]]]) -> dict[str, int]:
+    """Counts of spans that are not as they must be; all zero but the last two when all is well."""
+    lost = doubled = strange = torn = unacknowledged = 0
+    for trace, spans in ledger.sent.items():
+        there = found.get(trace, Counter[tuple[str, str]]())
+        doubled += sum(count - 1 for count in there.values())
+        strange += sum(1 for key in there if key not in spans.items())
+        missing = sum(1 for key in spans.items() if key not in there)
+        if trace in ledger.acknowledged:
+            lost += missing
+        elif there:
+            unacknowledged += 1
+            torn += missing  # an export that was not acknowledged is there whole or not at all
+    strange += sum(
+        sum(there.values()) for trace, there in found.items() if trace not in ledger.sent
+    )
+    acknowledged = sum(len(ledger.sent[trace]) for trace in ledger.acknowledged)
+    return {
+        "lost": lost,
+        "doubled": doubled,
+        "strange": strange,
+        "torn": torn,
+        "unacknowledged_exports_stored": unacknowledged,
+        "acknowledged": acknowledged,
+    }
+
+
+def run(kills: int, folder: Path) -> dict[str, float]:
+    """Kill a collector this many times, let it recover, and compare."""
+    began = time.monotonic()
+    collected, ledger = Collected(folder), Ledger()
+    register(collected.url)
+    with clients(ledger, collected.grpc, collected.http):
+        for number in range(kills):
+            starts = collected.log().count(READY)
+            process = collected.start()
+            if number % 4:  # every fourth kill may hit the start itself
+                collected.wait_ready(process, starts + 1)
+            time.sleep(random.uniform(0, LONGEST_LIFE if number % 4 == 0 else LONGEST_LIFE / 4))
+            process.kill()
+            process.wait()
+            print(f"kill {number + 1}: {len(ledger.acknowledged)} acknowledged", file=sys.stderr)
+        starts = collected.log().count(READY)
+        process = collected.start()
+        collected.wait_ready(process, starts + 1)
+        time.sleep(0.5)
+    process.send_signal(signal.SIGTERM)
+    if process.wait(START_PATIENCE) != 0:
+        raise RuntimeError(f"the collector does not stop well:\n{collected.log()[-3000:]}")
+    result = compare(ledger, stored(collected.url))
+    exports = len(ledger.acknowledged)
+    seconds = round(time.monotonic() - began, 1)
+    return {"kills": kills, **result, "acknowledged_exports": exports, "seconds": seconds}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--kills", type=int, default=10)
+    parser.add_argument("--seed", type=int, help="repeat a run's random choices")
+    arguments = parser.parse_args()
+    random.seed(arguments.seed)
+    with tempfile.TemporaryDirectory(prefix="partywall-crash-") as folder:
+        result = run(arguments.kills, Path(folder))
+    print(json.dumps(result))
+    return 1 if any(result[key] for key in ("lost", "doubled", "strange", "torn")) else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
