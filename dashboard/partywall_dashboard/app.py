@@ -13,6 +13,8 @@ from starlette.middleware import Middleware
 
 from partywall_dashboard.security import SecurityHeaders
 
+SCRIPT = Path(__file__).parent / "navigation.py"
+
 log = logging.getLogger("partywall.dashboard")
 
 
@@ -38,7 +40,7 @@ async def warm(app: st.App) -> AsyncGenerator[None]:
 def build() -> st.App:
     """The application; one a process, as Streamlit wants it."""
     return st.App(
-        Path(__file__).parent / "navigation.py",
+        SCRIPT,
         lifespan=warm,
         middleware=[Middleware(SecurityHeaders)],
         on_script_error=on_script_error,

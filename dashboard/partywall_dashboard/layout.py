@@ -89,8 +89,15 @@ def colours(tenants: Iterable[str]) -> dict[str, str]:
     return {name: palette[i % len(palette)] for i, name in enumerate(names)} | {EXTERNAL: LANES[-1]}
 
 
+def known_hops(chain: Chain) -> tuple[Hop, ...]:
+    """The hops between steps that the chain has."""
+    known = {node.id for node in chain.nodes}
+    return tuple(hop for hop in chain.hops if hop.source in known and hop.target in known)
+
+
 def fold(chain: Chain) -> Chain:
     """The crossings, what is next to them and the start; neighbours in between become one step."""
+    chain = Chain(chain.nodes, known_hops(chain))
     ends = {end for hop in chain.hops if hop.crossing for end in (hop.source, hop.target)}
     kept = set(ends) | {node.id for node in chain.nodes[:1]}
     for hop in chain.hops:
@@ -160,8 +167,7 @@ def columns(nodes: Sequence[Node], hops: Sequence[Hop]) -> dict[str, int]:
 
 def place(chain: Chain, colour: dict[str, str]) -> Picture:
     """The whole picture."""
-    known = {node.id for node in chain.nodes}
-    hops = [hop for hop in chain.hops if hop.source in known and hop.target in known]
+    hops = known_hops(chain)
     column = columns(chain.nodes, hops)
     row = _rows(chain.nodes, hops, column)
     left = _lefts(hops, column)

@@ -16,13 +16,17 @@ FRESH: Final = 5
 """Seconds that a list may be old."""
 
 
-@st.cache_resource(show_spinner=False)
+def _close(store: Store) -> None:
+    store.close()
+
+
+@st.cache_resource(show_spinner=False, on_release=_close)
 def _open(url: str) -> Store:
     return open_store(url, role="reader")
 
 
 def reopen() -> None:
-    """Forget the connection: the process that owned the store may have been started anew."""
+    """Let the connection go: the process that owned the store may have been started anew."""
     _open.clear()
 
 

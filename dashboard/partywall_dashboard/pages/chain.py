@@ -74,12 +74,7 @@ def rests_on(finding: Finding) -> None:
     if evidence.records:
         with st.expander(f"Records consulted ({len(evidence.records)})"):
             text.answers(
-                Answer(
-                    f"{record.kind} {record.id}",
-                    record.says,
-                    f"recorded {record.recorded_at}",
-                    True,
-                )
+                Answer(f"{record.kind} {record.id}", record.says, "", True)
                 for record in evidence.records
             )
     if evidence.missing:
