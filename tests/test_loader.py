@@ -16,7 +16,7 @@ from partywall_collector.collector import Collector
 from partywall_collector.components import Duration, RetryOnFailure
 from partywall_collector.config import Config
 from partywall_collector.envelope import Envelope, frame
-from partywall_collector.loader import Loader
+from partywall_collector.loader import CONTENT_ERRORS, Loader
 from partywall_collector.metrics import Counters
 from partywall_collector.spool import Limits, Spool
 from partywall_collector.store import QueryFailed, Store, StoreUnavailable, open_store
@@ -129,7 +129,7 @@ def test_what_is_acknowledged_becomes_queryable_and_leaves_the_spool(
 ) -> None:
     """The rows, a line in `segments`, and an empty folder."""
     running.send(request(1, 3), 3)
-    assert running.spool.wait_empty(20)
+    assert running.spool.wait_loaded(20)
     assert span_ids(home) == [1, 2, 3]
     segment = home.rows("SELECT requests, bytes, length(sha256) AS digest FROM segments")
     assert [(row["requests"], row["digest"]) for row in segment] == [(1, 64)]
@@ -158,7 +158,7 @@ def test_while_the_store_is_down_nothing_is_lost_or_doubled(
     for number in range(1, 6):
         running.send(request(number))
         time.sleep(0.02)
-    assert running.spool.wait_empty(20)
+    assert running.spool.wait_loaded(20)
     assert span_ids(home) == [1, 2, 3, 4, 5]
     assert running.counters.stats(0, 0, 0).failed_loads == 4
 
@@ -169,8 +169,27 @@ def test_a_mistake_of_ours_does_not_end_the_loader(
     """An unforeseen error is logged and the segment tried again."""
     unsteady.before = [ValueError("unforeseen")]
     running.send(request(1))
-    assert running.spool.wait_empty(20)
+    assert running.spool.wait_loaded(20)
     assert span_ids(home) == [1]
+
+
+def test_a_store_that_reads_nothing_is_not_taken_for_poison(
+    home: Store, unsteady: Unsteady, running: Running
+) -> None:
+    """Where even an empty request fails, the store is at fault: everything waits."""
+    unsteady.before = [QueryFailed("Code: 43. a broken view", 43)] * 6
+    running.send(request(1))
+    assert running.spool.wait_loaded(20)
+    assert span_ids(home) == [1]
+    assert running.counters.stats(0, 0, 0).poison == 0
+
+
+def test_bytes_that_are_no_envelope_have_a_code_that_blames_them(home: Store) -> None:
+    """What ClickHouse says of broken protobuf is among the codes that lead to a split."""
+    for body in (b"\xff\xff garbage", b"\x05\x0a\x64abc"):
+        with pytest.raises(QueryFailed) as caught:
+            home.load(body, token=body.hex())
+        assert caught.value.code in CONTENT_ERRORS
 
 
 def test_a_request_that_cannot_be_read_goes_to_quarantine_and_the_rest_is_loaded(
@@ -188,7 +207,7 @@ def test_a_request_that_cannot_be_read_goes_to_quarantine_and_the_rest_is_loaded
         spool.append("agents", ("acme",), "A1", body, 1).result(10)
     spool.close()
     running = Running(tmp_path / "spool", unsteady)
-    assert running.spool.wait_empty(30)
+    assert running.spool.wait_loaded(30)
     running.close()
     assert span_ids(home) == list(range(1, 10))
     [row] = home.rows(
@@ -211,7 +230,7 @@ def test_a_segment_that_was_loaded_and_not_deleted_is_not_loaded_again(
         folder.mkdir(exist_ok=True)
         (folder / "00000000000000000001-aaaa.sealed").write_bytes(data)
         running = Running(folder, home)
-        assert running.spool.wait_empty(20)
+        assert running.spool.wait_loaded(20)
         running.close()
     assert span_ids(home) == [1, 2, 3, 4, 5]
     assert one(home, "SELECT count() FROM segments") == 1
@@ -224,7 +243,7 @@ def test_a_damaged_segment_gives_what_is_whole(home: Store, tmp_path: Path) -> N
     data = b"".join(frame(Envelope("agents", ("acme",), "A1", time.time_ns(), request(1))))
     (folder / "1.sealed").write_bytes(data + b"\xff\xfe\xfd")
     running = Running(folder, home)
-    assert running.spool.wait_empty(20)
+    assert running.spool.wait_loaded(20)
     running.close()
     assert span_ids(home) == [1]
     assert (folder / "1.damaged").read_bytes() == b"\xff\xfe\xfd"

@@ -104,7 +104,7 @@ class Collector:
 
     def drain(self, timeout: float = STOP_PATIENCE) -> bool:
         """Wait until everything acknowledged so far is queryable; False when time runs out."""
-        return self._spool is None or self._spool.wait_empty(timeout)
+        return self._spool is None or self._spool.wait_loaded(timeout)
 
     def stats(self) -> Stats:
         """What was taken, refused and loaded, and what waits."""

@@ -8,13 +8,14 @@ until the envelope at fault is alone; that one goes to quarantine, everything el
 import hashlib
 import json
 import logging
+import secrets
 import threading
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from partywall_collector.components import RetryOnFailure
-from partywall_collector.envelope import Envelope, TornFrame, read
+from partywall_collector.envelope import Envelope, TornFrame, frame, read
 from partywall_collector.metrics import Counters
 from partywall_collector.spool import Segment, Spool, envelopes_of
 from partywall_collector.store import QueryFailed, Store, StoreError, statement
@@ -77,6 +78,7 @@ class Loader:
         except QueryFailed as error:
             if error.code not in CONTENT_ERRORS:
                 raise
+            self._try_an_empty_request()
             self._isolate(segment, data, error)
             return
         requests = segment.requests or len(envelopes_of(segment.path)[0])
@@ -84,6 +86,11 @@ class Loader:
             self._store.insert("segments", [_segment_row(segment, data, requests)])
         self._spool.remove(segment)
         self._counters.add(loaded_segments=1, loaded_requests=requests, loaded_spans=segment.spans)
+
+    def _try_an_empty_request(self) -> None:
+        """Raise where not even that is loaded: the store is at fault, and all would be poison."""
+        empty = b"".join(frame(Envelope("", (), "", 0, b"")))
+        self._store.load(empty, token=f"empty-{secrets.token_hex(8)}")
 
     def _isolate(self, segment: Segment, data: bytes, error: QueryFailed) -> None:
         """Split a segment that cannot be read, or give up on the one envelope that it holds."""
@@ -93,8 +100,7 @@ class Loader:
             log.warning("segment %s cannot be read and is split: %s", segment.id, error)
             self._spool.split(segment)
             return
-        for frame in frames:
-            ((_, envelope),) = read(frame)
+        for _, envelope in read(b"".join(frames)):
             self._quarantine(envelope, error)
         self._spool.remove(segment)
 

@@ -173,19 +173,13 @@ class Spool:
             at = self._sealed.index(segment)
             self._sealed[at : at + 1] = halves
 
-    def seal(self) -> None:
-        """Seal what is open as soon as it is written, without waiting for its age."""
+    def wait_loaded(self, timeout: float) -> bool:
+        """Whether everything that is acknowledged by now has been removed within the time."""
         with self._change:
-            self._seal_asked = True
+            self._seal_asked = self._open is not None
             self._change.notify_all()
-
-    def wait_empty(self, timeout: float) -> bool:
-        """Whether everything that was appended has been removed within the time."""
-        self.seal()
-        with self._change:
-            return self._change.wait_for(
-                lambda: not (self._waiting_bytes or self._open or self._sealed), timeout
-            )
+            before = self._names()
+            return self._change.wait_for(lambda: not before & self._names(), timeout)
 
     def backlog(self) -> tuple[int, int, float]:
         """Segments that wait, bytes on disk, and the age in seconds of the oldest of them."""
@@ -205,6 +199,11 @@ class Spool:
         if first:
             os.close(self._lock_file)
 
+    def _names(self) -> set[str]:
+        """The segments that hold something; a half goes by the name of its whole."""
+        names = {segment.id.partition(".")[0] for segment in self._sealed}
+        return names | ({self._open.path.stem} if self._open else set())
+
     def _on_disk(self) -> int:
         open_bytes = self._open.size if self._open else 0
         return open_bytes + sum(segment.size for segment in self._sealed)
@@ -221,11 +220,8 @@ class Spool:
                 rest = bool(self._waiting)
                 if self._open and (self._ripe() or (self._closing and not rest)):
                     self._seal_open(self._open)
-                if not rest:
-                    self._seal_asked = False
-                    self._change.notify_all()
-                    if self._closing:
-                        return
+                if self._closing and not rest:
+                    return
 
     def _ripe(self) -> bool:
         """Whether the open segment is to be sealed: full, asked for, or old while none waits."""
@@ -317,7 +313,7 @@ class Spool:
             self._change.wait(1)
             return
         os.close(segment.descriptor)
-        self._open = None
+        self._open, self._seal_asked = None, False
         self._sealed += sealed
         self._change.notify_all()
 
