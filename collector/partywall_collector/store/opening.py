@@ -1,10 +1,12 @@
 """Opens a store: the embedded engine, the endpoint of the process that owns it, or a server."""
 
+import os
 import time
 from collections.abc import Callable
 from functools import partial
 from importlib.resources import files
 from typing import Final, Literal
+from urllib.parse import urlencode
 
 from partywall_collector.store import schema
 from partywall_collector.store.connection import Connection, Pool
@@ -50,14 +52,21 @@ def open_store(url: str, *, role: Role = "writer") -> Store:
 
 def _owned(url: str, place: Embedded, home: Home, role: Role) -> Store:
     try:
-        configuration = _engine_configuration(home)
-        return _opened(url, home, partial(_engine, place, configuration, role), role)
+        options = {"config-file": _engine_configuration(home)}
+        location = f"{os.path.realpath(home.data)}?{urlencode(options)}"
+        return _opened(url, home, partial(_engine, place, options, role), role, location)
     except BaseException:
         home.unlock()
         raise
 
 
-def _opened(url: str, home: Home, another: Callable[[], Connection], role: Role) -> Store:
+def _opened(
+    url: str,
+    home: Home,
+    another: Callable[[], Connection],
+    role: Role,
+    engine: str | None = None,
+) -> Store:
     """A store whose tables are checked, or made."""
     pool = Pool(another(), another)
     try:
@@ -71,10 +80,10 @@ def _opened(url: str, home: Home, another: Callable[[], Connection], role: Role)
     except BaseException:
         pool.close()
         raise
-    return Store(url, home.path, pool, home.unlock)
+    return Store(url, home.path, pool, engine, home.unlock)
 
 
-def _engine(place: Embedded, configuration: str, role: Role) -> Connection:
+def _engine(place: Embedded, options: dict[str, str], role: Role) -> Connection:
     """A handle of the embedded engine in this process."""
     if role == "reader":
         settings = {"log_comment": "reader", "readonly": "1"}
@@ -85,7 +94,7 @@ def _engine(place: Embedded, configuration: str, role: Role) -> Connection:
         interface="chdb",
         path=str(place.home / "data"),
         settings=settings,
-        chdb_options={"config-file": configuration},
+        chdb_options=options,
     )
 
 

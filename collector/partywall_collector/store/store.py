@@ -42,10 +42,17 @@ class Store:
     """Open one with `open_store`. Thread-safe; a few statements run at the same time."""
 
     def __init__(
-        self, url: str, home: Path, pool: Pool, on_close: Callable[[], None] = lambda: None
+        self,
+        url: str,
+        home: Path,
+        pool: Pool,
+        engine: str | None = None,
+        on_close: Callable[[], None] = lambda: None,
     ) -> None:
         self.url = url
         self.home = home
+        self.engine = engine
+        """Where chDB finds the data, if this process owns it; see `facade.serve`."""
         self._pool = pool
         self._on_close = on_close
         self._closed = False

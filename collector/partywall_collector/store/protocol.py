@@ -1,0 +1,178 @@
+"""The ClickHouse HTTP protocol, as far as clickhouse-connect and Grafana speak it."""
+
+import base64
+import binascii
+import hmac
+import json
+import uuid
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import anyio
+from starlette.applications import Starlette
+from starlette.datastructures import FormData
+from starlette.requests import Request as HttpRequest
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from partywall_collector.store.compression import CannotDecompress, decompressed
+from partywall_collector.store.execution import Answer, Engine, Refused, Request
+from partywall_collector.store.home import Account
+
+MAX_BODY: Final = 512 << 20
+MAX_AT_ONCE: Final = 8
+AUTHENTICATION_FAILED: Final = 516
+TOO_LARGE: Final = 307  # TOO_MANY_BYTES
+CANNOT_DECOMPRESS: Final = 271
+
+_STATUS: Final = {AUTHENTICATION_FAILED: 403, 497: 403, 164: 403, 60: 404, 81: 404, 62: 400}
+# What the protocol itself reads from the address; everything else there is a setting.
+_OF_PROTOCOL: Final = frozenset(
+    {
+        "query", "database", "default_format", "user", "password", "session_id", "session_timeout",
+        "session_check", "query_id", "compress", "decompress", "enable_http_compression",
+        "wait_end_of_query", "buffer_size", "quota_key", "role", "client_protocol_version",
+        "send_progress_in_http_headers", "http_headers_progress_interval_ms",
+    }
+)  # fmt: skip
+
+
+def application(engine: Engine, writer: Account, reader: Account, port: int) -> Starlette:
+    """The endpoint as an ASGI application."""
+    limiter = anyio.CapacityLimiter(MAX_AT_ONCE)
+    hosts = {f"{name}:{port}".encode() for name in ("127.0.0.1", "localhost")}
+
+    def guarded(
+        answer: Callable[[HttpRequest], Awaitable[Response]],
+    ) -> Callable[[HttpRequest], Awaitable[Response]]:
+        async def endpoint(http: HttpRequest) -> Response:
+            # A browser that was tricked into talking to loopback still names the other host.
+            if http.headers.get("host", "").encode() not in hosts:
+                return PlainTextResponse("unknown host\n", 403)
+            try:
+                return await answer(http)
+            except Refused as error:
+                headers = {"X-ClickHouse-Exception-Code": str(error.code)}
+                return PlainTextResponse(f"{error}\n", _STATUS.get(error.code, 500), headers)
+
+        return endpoint
+
+    async def ping(_http: HttpRequest) -> Response:
+        return PlainTextResponse("Ok.\n")
+
+    async def statement(http: HttpRequest) -> Response:
+        writes = _account(http, writer, reader) is writer
+        request = await _request(http, writes)
+        answer = await anyio.to_thread.run_sync(engine.run, request, limiter=limiter)
+        query_id = http.query_params.get("query_id") or str(uuid.uuid4())
+        return Response(answer.body, headers=_headers(answer, query_id))
+
+    return Starlette(
+        routes=[
+            Route("/ping", guarded(ping)),
+            Route("/", guarded(statement), methods=["GET", "POST"]),
+        ]
+    )
+
+
+def _account(http: HttpRequest, writer: Account, reader: Account) -> Account:
+    user, password = _credentials(http)
+    for account in (writer, reader):
+        if hmac.compare_digest(user, account.user.encode()) and hmac.compare_digest(
+            password, account.password.encode()
+        ):
+            return account
+    raise Refused(
+        "Code: 516. DB::Exception: Authentication failed: endpoint.json in the store's home folder "
+        "has the users and their passwords. (AUTHENTICATION_FAILED)",
+        AUTHENTICATION_FAILED,
+    )
+
+
+def _credentials(http: HttpRequest) -> tuple[bytes, bytes]:
+    scheme, _, value = http.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "basic":
+        try:
+            user, _, password = base64.b64decode(value, validate=True).partition(b":")
+        except binascii.Error:
+            return b"", b""
+        return user, password
+    query = http.query_params
+    user = http.headers.get("x-clickhouse-user") or query.get("user", "")
+    password = http.headers.get("x-clickhouse-key") or query.get("password", "")
+    return user.encode(), password.encode()
+
+
+async def _request(http: HttpRequest, writes: bool) -> Request:
+    query = http.query_params
+    body, form = b"", FormData()
+    if http.headers.get("content-type", "").startswith("multipart/form-data"):
+        form = await http.form(max_part_size=MAX_BODY)
+    else:
+        body = _plain(await _body(http), http.headers.get("content-encoding", ""))
+    said = form.get("query", query.get("query", ""))
+    pieces = [piece for piece in (str(said).encode(), body) if piece]
+    return Request(
+        sql=b"\n".join(pieces),
+        writes=writes,
+        params={
+            name.removeprefix("param_"): str(value)
+            for name, value in [*query.items(), *form.items()]
+            if name.startswith("param_")
+        },
+        settings={
+            name: value
+            for name, value in query.items()
+            if name not in _OF_PROTOCOL and not name.startswith("param_")
+        },
+        database=query.get("database") or http.headers.get("x-clickhouse-database", ""),
+        default_format=query.get("default_format")
+        or http.headers.get("x-clickhouse-format", "TabSeparated"),
+    )
+
+
+async def _body(http: HttpRequest) -> bytes:
+    pieces: list[bytes] = []
+    size = 0
+    async for piece in http.stream():
+        size += len(piece)
+        if size > MAX_BODY:
+            raise _too_large()
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
+def _plain(body: bytes, encoding: str) -> bytes:
+    try:
+        plain = decompressed(body, encoding, MAX_BODY + 1)
+    except CannotDecompress as error:
+        raise Refused(
+            f"Code: {CANNOT_DECOMPRESS}. DB::Exception: {error}. (CANNOT_DECOMPRESS)",
+            CANNOT_DECOMPRESS,
+        ) from error
+    if len(plain) > MAX_BODY:
+        raise _too_large()
+    return plain
+
+
+def _too_large() -> Refused:
+    return Refused(
+        f"Code: {TOO_LARGE}. DB::Exception: the endpoint takes bodies of up to {MAX_BODY} bytes; "
+        "send smaller pieces. (TOO_MANY_BYTES)",
+        TOO_LARGE,
+    )
+
+
+def _headers(answer: Answer, query_id: str) -> dict[str, str]:
+    summary = {
+        "read_rows": str(answer.read_rows),
+        "read_bytes": str(answer.read_bytes),
+        "written_rows": str(answer.written_rows),
+    }
+    headers = {
+        "Content-Type": "application/octet-stream",
+        "X-ClickHouse-Query-Id": query_id,
+        "X-ClickHouse-Timezone": "UTC",
+        "X-ClickHouse-Summary": json.dumps(summary),
+    }
+    return headers | ({"X-ClickHouse-Format": answer.form} if answer.form else {})
