@@ -73,7 +73,11 @@ def draw(told: Told, weave: Weave, witness: Witness | None) -> Chain:
         _path(canvas, weave, witness.hops if witness else ())
         _target(canvas, told, sink, _step(canvas, sink))
     else:
-        _target(canvas, told, sink, _approach(canvas, sink, weave.ancestors(sink.ref)))
+        node = _approach(canvas, sink, weave.ancestors(sink.ref))
+        if candidate.party and told.source:
+            brought = _approach(canvas, told.source, weave.ancestors(told.source.ref))
+            canvas.hop(brought, node, "introduced the party", Proof.P2, told.source)
+        _target(canvas, told, sink, node)
     return canvas.chain()
 
 

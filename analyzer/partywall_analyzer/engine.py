@@ -142,8 +142,11 @@ def _judged(judge: Judge, introductions: Introductions, candidate: Candidate) ->
     for crossing in candidate.crossings:
         made = introductions.of(candidate, crossing.call)
         key = (judge.with_introduction(judgement, made.verdict), made.reason)
+        bringers = [Ref(*ref) for ref in made.introduced_by]
+        if bringers and not crossing.source:
+            crossing = replace(crossing, source=bringers[0])
         parts[key].append(crossing)
-        brought[key].update(dict.fromkeys(made.introduced_by))
+        brought[key].update(dict.fromkeys(bringers))
     return [
         _Part(_only(candidate, crossings), judged, reason, tuple(brought[judged, reason]))
         for (judged, reason), crossings in parts.items()
@@ -152,7 +155,7 @@ def _judged(judge: Judge, introductions: Introductions, candidate: Candidate) ->
 
 def _only(candidate: Candidate, crossings: Sequence[Crossing]) -> Candidate:
     if len(crossings) == len(candidate.crossings):
-        return candidate
+        return replace(candidate, crossings=tuple(crossings))
     return replace(
         candidate,
         crossings=tuple(crossings),

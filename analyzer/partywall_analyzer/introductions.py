@@ -2,27 +2,91 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Final, NamedTuple
 
+from partywall.identifiers import Identifier
+from partywall_analyzer.introduction import CallFacts, Introduction, judge_introduction
 from partywall_analyzer.model import Candidate, Ref
 from partywall_collector.registry import Registry
-from partywall_collector.store import Store
+from partywall_collector.registry.request import RequestFacts
+from partywall_collector.store import Store, statement
+
+_BATCH: Final = 400
+_UNKNOWN: Final = Introduction("unknown", "what came before the call is not recorded")
+
+
+class _Session(NamedTuple):
+    """A session of one tenant: two tenants may use the same id."""
+
+    tenant_id: str
+    session_id: str
 
 
 @dataclass(frozen=True, slots=True)
-class Introduced:
-    """Who introduced a party, and whether the request stands behind that."""
-
-    verdict: Literal["delegated", "not delegated", "unknown"]
-    reason: str
-    introduced_by: tuple[Ref, ...] = ()
+class _Call:
+    facts: CallFacts
+    start: int
+    end: int
 
 
 class Introductions:
-    """The introductions of the parties of some candidates."""
+    """The introductions of the parties of some candidates; sessions are read in batches."""
 
     def __init__(self, store: Store, registry: Registry, candidates: Sequence[Candidate]) -> None:
+        """Only the sessions of candidates with a party will be read, in the candidates' order."""
         self._store = store
+        self._registry = registry
+        self._wanted = list(dict.fromkeys(_session(c) for c in candidates if c.party))
+        self._place = {session: at for at, session in enumerate(self._wanted)}
+        self._batch = -1
+        self._calls: dict[_Session, list[_Call]] = {}
+        self._requests: dict[tuple[str, str], RequestFacts | None] = {}
+        for opened in registry.sessions:
+            facts = RequestFacts.from_json(opened.facts)
+            for name in {opened.request, opened.session} - {""}:
+                self._requests[opened.tenant, name] = facts
 
-    def of(self, candidate: Candidate, call: Ref) -> Introduced:
-        return Introduced("unknown", "")
+    def of(self, candidate: Candidate, call: Ref) -> Introduction:
+        """How the party of a candidate came into the session before one of its calls."""
+        tenant = candidate.session_tenant
+        calls = self._session_calls(_session(candidate))
+        this = next((made for made in calls if made.facts.ref == call), None)
+        if this is None or len(this.facts.party_values) != len(this.facts.parties):
+            return _UNKNOWN
+        before = [made.facts for made in calls if made.end <= this.start and made is not this]
+        request = self._requests.get((tenant, candidate.request_id)) or self._requests.get(
+            (tenant, candidate.session_id)
+        )
+        party = Identifier(candidate.party_kind, candidate.party)
+
+        def is_own(found: Identifier) -> bool:
+            return self._registry.party(tenant, found.kind, found.value) == "own"
+
+        return judge_introduction(request, before, this.facts, party, is_own)
+
+    def _session_calls(self, session: _Session) -> list[_Call]:
+        batch = self._place[session] // _BATCH
+        if batch != self._batch:
+            self._batch = batch
+            self._read(self._wanted[batch * _BATCH : (batch + 1) * _BATCH])
+        return self._calls[session]
+
+    def _read(self, sessions: Sequence[_Session]) -> None:
+        self._calls = {session: [] for session in sessions}
+        parameters = {
+            "tenants": sorted({session.tenant_id for session in sessions}),
+            "sessions": sorted({session.session_id for session in sessions}),
+        }
+        sql = statement("partywall_analyzer.sql", "calls_of_sessions")
+        for row in self._store.rows(sql, parameters):
+            session = _Session(row["tenant_id"], row["session_id"])
+            if session in self._calls:
+                self._calls[session].append(_call(row))
+
+
+def _session(candidate: Candidate) -> _Session:
+    return _Session(candidate.session_tenant, candidate.session_id)
+
+
+def _call(row: dict[str, Any]) -> _Call:
+    return _Call(CallFacts.from_row(row), int(row["start_ns"]), int(row["end_ns"]))

@@ -1,0 +1,1 @@
+"""The commands of the analyzer: `partywall analyze`, `partywall who`, `partywall chain`."""

@@ -1,0 +1,149 @@
+"""`partywall analyze`: finds crossings, brings the ledger up to date, and says what is new."""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from partywall_analyzer.commands.options import guarded, parser, since
+from partywall_analyzer.engine import Analysis, analyze
+from partywall_analyzer.model import Finding, Severity, iso
+from partywall_collector.store import open_store
+
+EXAMPLES = """\
+  partywall analyze
+  partywall analyze --since 24h --fail-on critical
+  partywall analyze --json | jq '.findings[].sentence'
+
+exit code: 0 nothing at or above --fail-on, 1 something, 2 could not run
+"""
+
+SHOWN = 40
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command."""
+    arguments = parser("analyze", "Find where tool calls crossed between tenants.", EXAMPLES)
+    arguments.add_argument(
+        "--since",
+        type=since,
+        metavar="TIME",
+        help="only what was active since: 24h, 7d, or a time in ISO 8601 (default: everything)",
+    )
+    arguments.add_argument(
+        "--fail-on",
+        choices=[*Severity, "never"],
+        default="high",
+        metavar="SEVERITY",
+        help="exit with 1 from this severity up: info, low, medium, high, critical or never "
+        "(default: %(default)s)",
+    )
+    options = arguments.parse_args(argv)
+    return guarded("analyze", lambda: _run(options))
+
+
+def _run(options: argparse.Namespace) -> int:
+    # A writer would make a store where there is none; a reader says that there is none.
+    with open_store(options.store, role="reader"):
+        pass
+    with open_store(options.store, role="writer") as store:
+        if options.json or not sys.stderr.isatty():
+            analysis = analyze(store, since=options.since)
+        else:
+            analysis = _with_progress(store, options.since)
+    if options.json:
+        print(json.dumps(_json(analysis), ensure_ascii=False))
+    else:
+        _print(analysis)
+    if options.fail_on == "never":
+        return 0
+    limit = Severity(options.fail_on)
+    return int(any(finding.severity.at_least(limit) for finding in analysis.findings))
+
+
+def _with_progress(store: Any, since_time: Any) -> Analysis:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("analyzing", total=None)
+
+        def tell(what: str, done: int, of: int) -> None:
+            progress.update(task, description=what, completed=done, total=of)
+
+        return analyze(store, since=since_time, progress=tell)
+
+
+def _json(analysis: Analysis) -> dict[str, Any]:
+    return {
+        "spans": analysis.spans,
+        "seconds": round(analysis.seconds, 3),
+        "new": [finding.id for finding in analysis.new],
+        "changed": [finding.id for finding in analysis.changed],
+        "withdrawn": [finding.id for finding in analysis.withdrawn],
+        "findings": [finding.to_dict() for finding in analysis.findings],
+    }
+
+
+def _print(analysis: Analysis) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from partywall_analyzer.picture import WIDEST, severity_text
+
+    console = Console(highlight=False)
+    findings = sorted(
+        analysis.findings, key=lambda f: (-f.severity.rank, -f.last_seen.timestamp(), f.id)
+    )
+    console.print(Text(_summary(analysis)), width=min(console.width, WIDEST))
+    if not findings:
+        return
+    new = {finding.id for finding in analysis.new}
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    for heading, width in (("severity", 10), ("finding", 10), ("verdict", 13), ("last seen", 19)):
+        table.add_column(heading, width=width, no_wrap=True)
+    table.add_column("what", overflow="fold")
+    for finding in findings[:SHOWN]:
+        table.add_row(
+            severity_text(finding.severity),
+            Text(short_id(finding)),
+            Text(finding.verdict.value),
+            Text(iso(finding.last_seen)[:19].replace("T", " ")),
+            Text(finding.title + (" (new)" if finding.id in new else "")),
+        )
+    console.print()
+    console.print(table, width=min(console.width, WIDEST))
+    console.print()
+    if len(findings) > SHOWN:
+        console.print(Text(f"{len(findings) - SHOWN} more; all of them: partywall analyze --json"))
+    console.print(Text(f"How one came about: partywall chain {short_id(findings[0])}"))
+
+
+def _summary(analysis: Analysis) -> str:
+    counts = [
+        f"{count} {severity.value}"
+        for severity in reversed(Severity)
+        if (count := sum(f.severity is severity for f in analysis.findings))
+    ]
+    found = len(analysis.findings)
+    head = f"{analysis.spans:,} spans in {analysis.seconds:.1f} s: "
+    if not found:
+        return head + "no crossing found." + _moved(analysis)
+    crossings = "1 crossing" if found == 1 else f"{found:,} crossings"
+    return f"{head}{crossings} ({', '.join(counts)})." + _moved(analysis)
+
+
+def _moved(analysis: Analysis) -> str:
+    said = (
+        f" {len(analysis.new)} new, {len(analysis.changed)} changed, "
+        f"{len(analysis.withdrawn)} withdrawn."
+    )
+    return said if analysis.new or analysis.changed or analysis.withdrawn else " Nothing new."
+
+
+def short_id(finding: Finding) -> str:
+    """Enough of an id to type; `partywall chain` takes any beginning that only one has."""
+    return finding.id[:10]

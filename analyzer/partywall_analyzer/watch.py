@@ -1,0 +1,45 @@
+"""Analyzes again and again while new spans arrive or the registry changes."""
+
+import time
+from collections.abc import Callable
+from threading import Event
+from typing import Any, Final
+
+from partywall_analyzer.engine import Analysis, analyze
+from partywall_collector.store import Store, StoreError, statement
+
+_SQL: Final = "partywall_analyzer.sql"
+
+
+def run_every(
+    store: Store,
+    seconds: float,
+    stop: Event,
+    on_change: Callable[[Analysis], None],
+    on_error: Callable[[StoreError], None] | None = None,
+) -> None:
+    """Analyze whenever something arrived, until `stop` is set; `seconds` lie between two looks.
+
+    `on_change` is told each analysis that found something new, changed or withdrawn. An error of
+    the store goes to `on_error` and the next look tries again; without `on_error` it is raised.
+    """
+    seen: dict[str, Any] | None = None
+    while not stop.is_set():
+        begun = time.monotonic()
+        try:
+            latest = _latest(store)
+            if latest != seen:
+                analysis = analyze(store)
+                seen = latest
+                if analysis.new or analysis.changed or analysis.withdrawn:
+                    on_change(analysis)
+        except StoreError as error:
+            if on_error is None:
+                raise
+            on_error(error)
+        stop.wait(max(0.0, seconds - (time.monotonic() - begun)))
+
+
+def _latest(store: Store) -> dict[str, Any]:
+    """What changes when a span arrives or a record of the registry is written."""
+    return store.rows(statement(_SQL, "latest_arrival"))[0]
