@@ -13,9 +13,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from partywall_collector.commands.registry import main
-from partywall_collector.registry import KINDS, PARTY_KINDS, Record, Registry, Session, Tenant
+from partywall_collector.registry import (
+    FOREVER,
+    KINDS,
+    PARTY_KINDS,
+    Principal,
+    Record,
+    Registry,
+    Session,
+    Tenant,
+)
 from partywall_collector.registry.document import PROBLEMS_SHOWN
-from partywall_collector.registry.load import RegistryRefused, current, load
+from partywall_collector.registry.load import RegistryRefused, current, load, write
 from partywall_collector.registry.model import SINGULAR
 from partywall_collector.registry.read import read_files, refuse_unknown_tenants
 from partywall_collector.registry.schema import Form, Slot, entry_of, record_of, row, slots
@@ -464,6 +473,39 @@ def test_the_command_loads_shows_and_mints(
     assert main(["token", "other", "--tenant", "acmee", "--store", url]) == 2
     assert "did you mean 'acme'" in capsys.readouterr().err
     assert main(["token", "other", "--store", url]) == 2
+
+
+def test_loading_a_file_leaves_a_minted_token_valid(store: Store, tmp_path: Path) -> None:
+    """A file that names a principal without its token does not lock the sender out."""
+    path = tmp_path / "r.yaml"
+    path.write_text("tenants: [id: a]\nprincipals: [{id: p, tenants: [a]}]")
+    load([path], store)
+    write([Principal(id="p", tenants=("a",), token_sha256="0" * 64)], store)
+    assert load([path], store).written == {"tenants": 0, "principals": 0}
+    assert Registry.read(store).principals["p"].token_sha256 == "0" * 64
+
+
+def test_the_page_lists_every_kind_and_key() -> None:
+    """docs/registry.md says what the schema says, word for word."""
+    page = (EXAMPLE.parent.parent / "registry.md").read_text("utf-8")
+    for kind in KINDS:
+        section = page.split(f"\n## {kind}\n")[1].split("\n## ")[0]
+        listed = [line for line in section.splitlines() if line.startswith("| `")]
+        assert listed == [
+            documented(slot) for slot in slots(KINDS[kind]) if slot.form is not Form.DERIVED
+        ]
+
+
+def documented(slot: Slot) -> str:
+    """The line of a key in the page."""
+    if slot.required:
+        default = "required"
+    elif slot.default == FOREVER:
+        default = "never"
+    else:
+        default = "" if slot.default in ("", (), "{}") else f"`{str(slot.default).lower()}`"
+    value = ", ".join(f"`{choice}`" for choice in slot.choices) or slot.form.value
+    return f"| `{slot.key}` | {value} | {default} | {slot.doc} |"
 
 
 def test_the_command_lists_mistakes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from partywall_collector.registry.document import PROBLEMS_SHOWN, Problem
-from partywall_collector.registry.model import KINDS, Record, Session, Tenant
+from partywall_collector.registry.model import KINDS, Principal, Record, Session, Tenant
 from partywall_collector.registry.read import Read, read_files, refuse_unknown_tenants
 from partywall_collector.registry.request import read_request
 from partywall_collector.registry.schema import RecordT, record_of, row, slots
@@ -52,18 +52,22 @@ def load(paths: Sequence[Path], store: Store | None, *, check: bool = False) -> 
         raise RegistryRefused(sorted(problems, key=lambda problem: (problem.file, problem.line)))
     if check or store is None:
         return Loaded(read=_counts(read.record for read in reads))
-    return write(_with_facts(reads, store), store)
+    return write(_completed(reads, store), store)
 
 
-def _with_facts(reads: Iterable[Read], store: Store) -> list[Record]:
-    """Read the requests' texts under the store's key; the texts go no further."""
+def _completed(reads: Iterable[Read], store: Store) -> list[Record]:
+    """Add what the files do not say: the facts of requests and the tokens that stay valid."""
     key = bytes.fromhex(Home(store.home).fingerprint_key())
-    return [
-        replace(read.record, facts=read_request(read.text, key).to_json())
-        if isinstance(read.record, Session) and read.text
-        else read.record
-        for read in reads
-    ]
+    tokens = {principal.id: principal.token_sha256 for principal in current(store, Principal)}
+    records: list[Record] = []
+    for read in reads:
+        record = read.record
+        if isinstance(record, Session) and read.text:
+            record = replace(record, facts=read_request(read.text, key).to_json())
+        elif isinstance(record, Principal) and not record.token_sha256:
+            record = replace(record, token_sha256=tokens.get(record.id, ""))
+        records.append(record)
+    return records
 
 
 def current(store: Store, kind: type[RecordT]) -> list[RecordT]:

@@ -198,7 +198,7 @@ class Principal:
         str,
         Field(
             "SHA-256 of its bearer token; `partywall registry token` makes one. "
-            "The token itself is refused.",
+            "Left out, the token in force stays. The token itself is refused.",
             Form.DIGEST,
         ),
     ] = ""

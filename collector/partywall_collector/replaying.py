@@ -1,0 +1,130 @@
+"""Replays files to a collector and accounts for every span that was read."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from partywall_collector.otlp_files import DamagedFile, OtlpFile
+from partywall_collector.otlp_sender import Batch, NotSent, Sender, Transport
+from partywall_collector.store import Store, statement
+
+SQL = "partywall_collector.commands.sql"
+
+BATCH_BYTES = 1 << 20
+BATCH_SPANS = 8192
+LOADING_PATIENCE = 60.0
+
+
+@dataclass(slots=True)
+class Summary:
+    """What became of the files. The fields are those of `--json`."""
+
+    files: int
+    read_requests: int = 0
+    read_spans: int = 0
+    acknowledged_requests: int = 0
+    acknowledged_spans: int = 0
+    rejected_spans: int = 0
+    retries: int = 0
+    accepted: dict[str, int] = field(default_factory=dict[str, int])
+    """Spans by tenant."""
+    traces: int = 0
+    quarantined: dict[str, int] = field(default_factory=dict[str, int])
+    """Spans by reason."""
+    agree: bool | None = None
+    """Whether accepted and quarantined spans together are those read; None: not looked at."""
+    damaged: list[str] = field(default_factory=list[str])
+    interrupted: bool = False
+    error: str = ""
+    seconds: float = 0.0
+
+    @property
+    def exit_code(self) -> int:
+        """0 all accepted, 1 not all, 2 could not be sent, 130 after Ctrl-C."""
+        if self.interrupted:
+            return 130
+        if self.error:
+            return 2
+        left = self.quarantined or self.damaged or self.rejected_spans or self.agree is False
+        return 1 if left else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where to send, and where to see what became of it."""
+
+    connect: Callable[[], Transport]
+    finish: Callable[[], object] = lambda: None
+    """Called after the last batch; then everything acknowledged is in the store."""
+    store: Store | None = None
+    principal: str = ""
+
+
+def replay(
+    files: Sequence[OtlpFile], target: Target, tell: Callable[[str], None] = lambda _: None
+) -> Summary:
+    """Send all files; `tell` hears now and then what is being done.
+
+    Ctrl-C ends the sending: what was on the way is waited for, and the summary says so.
+    """
+    summary = Summary(files=len(files))
+    start, since = time.monotonic(), time.time_ns()
+    sender = Sender(target.connect)
+    try:
+        sender.send(_batches(files, summary, tell))
+    except NotSent as error:
+        summary.error = str(error)
+    except KeyboardInterrupt:
+        summary.interrupted = True
+    tell("loading")
+    target.finish()
+    summary.acknowledged_requests = sender.acknowledged.requests
+    summary.acknowledged_spans = sender.acknowledged.spans
+    summary.rejected_spans = sender.acknowledged.rejected
+    summary.retries = sender.acknowledged.retries
+    if target.store:
+        _count(target.store, {"since": since, "principal": target.principal}, summary)
+    summary.seconds = round(time.monotonic() - start, 3)
+    return summary
+
+
+def _batches(
+    files: Sequence[OtlpFile], summary: Summary, tell: Callable[[str], None]
+) -> Iterator[Batch]:
+    """Join the files' requests to larger ones: serialised messages in a row are their union."""
+    bodies: list[bytes] = []
+    size = spans = 0
+    for file in files:
+        tell(file.path.name)
+        try:
+            for request in file.requests():
+                summary.read_requests += 1
+                summary.read_spans += request.spans
+                bodies.append(request.body)
+                size += len(request.body)
+                spans += request.spans
+                if size >= BATCH_BYTES or spans >= BATCH_SPANS:
+                    yield Batch(b"".join(bodies), len(bodies), spans)
+                    bodies, size, spans = [], 0, 0
+                    tell(file.path.name)
+        except DamagedFile as damage:
+            summary.damaged.append(str(damage))
+    if bodies:
+        yield Batch(b"".join(bodies), len(bodies), spans)
+
+
+def _count(store: Store, window: dict[str, Any], summary: Summary) -> None:
+    """Ask the store what arrived; a running collector may take a moment to load it."""
+    deadline = time.monotonic() + LOADING_PATIENCE
+    while True:
+        accepted = store.rows(statement(SQL, "replayed_spans"), window)
+        quarantined = store.rows(statement(SQL, "replayed_quarantine"), window)
+        found = sum(row["spans"] for row in (*accepted, *quarantined))
+        if found >= summary.acknowledged_spans or time.monotonic() > deadline:
+            break
+        time.sleep(0.2)
+    summary.accepted = {row["tenant"]: row["spans"] for row in accepted}
+    summary.quarantined = {row["reason"]: row["spans"] for row in quarantined}
+    summary.traces = store.rows(statement(SQL, "replayed_traces"), window)[0]["traces"]
+    summary.agree = found == summary.acknowledged_spans == summary.read_spans
