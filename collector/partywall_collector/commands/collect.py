@@ -1,0 +1,181 @@
+"""`partywall collect`: runs the collector of an otel-config.yaml, or looks at its configuration."""
+
+import argparse
+import json
+import logging
+import re
+import signal
+import sys
+import threading
+from collections.abc import Generator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import yaml
+
+from partywall_collector.collector import Collector
+from partywall_collector.components import COMPONENTS, keys
+from partywall_collector.config import Config
+from partywall_collector.config_document import ConfigError, read_documents
+from partywall_collector.metrics import Stats
+from partywall_collector.spool import SpoolInUse
+from partywall_collector.store import StoreError, open_store
+from partywall_collector.store.facade import serve
+
+DEFAULT_FILE = Path("otel-config.yaml")
+REPORT_EVERY = 10.0
+PASSWORD = re.compile(r"(://[^:/@\s]*):[^/@\s]*@")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run `partywall collect`; returns the exit code."""
+    arguments = _parser().parse_args(argv)
+    try:
+        if arguments.action == "components":
+            return _components(arguments.json)
+        config = _config(arguments)
+        if arguments.action == "validate":
+            print("the configuration is good")
+            return 0
+        if arguments.action == "print-config":
+            return _print_config(arguments)
+        return _run(config)
+    except (ConfigError, StoreError, SpoolInUse) as error:
+        print(f"partywall collect: {error}", file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="partywall collect",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description=(
+            "Receive traces over OTLP and load them into the store, each span into its tenant's\n"
+            "tables or into quarantine. Runs until Ctrl-C; then it loads what it has taken.\n\n"
+            "  partywall collect --config otel-config.yaml --store chdb://.partywall\n"
+            "  partywall collect validate --config otel-config.yaml"
+        ),
+    )
+    parser.add_argument(
+        "action",
+        nargs="?",
+        choices=["run", "validate", "components", "print-config"],
+        default="run",
+        help="run (the default); check the configuration; list the components; show the result",
+    )
+    parser.add_argument(
+        "--config",
+        action="append",
+        type=Path,
+        metavar="FILE",
+        help=f"YAML file; several are merged in their order (default: ./{DEFAULT_FILE})",
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="set one key, such as receivers.otlp.protocols.grpc.endpoint=0.0.0.0:4317",
+    )
+    parser.add_argument("--store", metavar="URL", help="the store, in place of the configured one")
+    parser.add_argument("--json", action="store_true", help="print the components as JSON")
+    return parser
+
+
+def _config(arguments: argparse.Namespace) -> Config:
+    config = Config.load(arguments.config or [DEFAULT_FILE], arguments.set)
+    return config.with_store(arguments.store) if arguments.store else config
+
+
+def _components(as_json: bool) -> int:
+    listed = {
+        section: {
+            name: {key.name: {"type": key.type, "default": key.default} for key in keys(component)}
+            for name, component in components.items()
+        }
+        for section, components in COMPONENTS.items()
+    }
+    if as_json:
+        print(json.dumps(listed))
+    else:
+        print(yaml.safe_dump(listed, sort_keys=False, width=100), end="")
+    return 0
+
+
+def _print_config(arguments: argparse.Namespace) -> int:
+    """The merged document, with environment variables filled in and passwords left out."""
+    document = read_documents(arguments.config or [DEFAULT_FILE], arguments.set).plain()
+    text = yaml.safe_dump(document, sort_keys=False, width=100)
+    print(_masked(text), end="")
+    return 0
+
+
+def _run(config: Config) -> int:
+    logging.basicConfig(
+        level=config.log_level.upper().replace("WARN", "WARNING"),
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+    )
+    with ExitStack() as running, _until_signal() as stopped:
+        store = running.enter_context(open_store(config.exporter.endpoint, role="owner"))
+        running.enter_context(serve(store))
+        collector = running.enter_context(Collector(store, config))
+        _say(f"store {_masked(store.url)}")
+        if collector.grpc_endpoint:
+            _say(f"OTLP/gRPC on {collector.grpc_endpoint}")
+        if collector.http_endpoint:
+            _say(f"OTLP/HTTP on {collector.http_endpoint}")
+        if not collector.principals:
+            _say(
+                "nobody may send yet: the registry has no principal. Make one with"
+                " `partywall registry token PRINCIPAL --tenant ID`"
+            )
+        _say("ready")
+        before = collector.stats()
+        while not stopped.wait(REPORT_EVERY):
+            now = collector.stats()
+            if (now.accepted_requests, now.loaded_requests, now.refused) != (
+                before.accepted_requests,
+                before.loaded_requests,
+                before.refused,
+            ):
+                _say(_line(now))
+            before = now
+        _say("stopping: what was taken is loaded first")
+        collector.stop()
+        _say(_line(collector.stats()))
+    return 0
+
+
+def _line(stats: Stats) -> str:
+    refused = ", ".join(f"{count} {reason}" for reason, count in sorted(stats.refused.items()))
+    return (
+        f"{stats.accepted_spans:,} spans taken, {stats.loaded_spans:,} loaded,"
+        f" {stats.queue_segments} segments wait ({stats.queue_bytes / 1e6:.1f} MB,"
+        f" {stats.lag:.1f} s)" + (f"; refused requests: {refused}" if refused else "")
+    )
+
+
+def _masked(text: str) -> str:
+    """The text without the passwords of store URLs."""
+    return PASSWORD.sub(r"\1:[redacted]@", text)
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
+
+
+@contextmanager
+def _until_signal() -> Generator[threading.Event]:
+    """An event that the first Ctrl-C or SIGTERM sets; a second one ends the process at once."""
+    stopped = threading.Event()
+
+    def stop(number: int, _: object) -> None:
+        stopped.set()
+        signal.signal(number, signal.SIG_DFL)
+
+    before = {name: signal.signal(name, stop) for name in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stopped
+    finally:
+        for name, handler in before.items():
+            signal.signal(name, handler)
