@@ -8,7 +8,7 @@ pattern uses only what Python's `re` (with ASCII classes) and RE2 read alike: no
 import hashlib
 import hmac
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -93,7 +93,11 @@ _UPPER = str.maketrans("abcdefghijklmnopqrstuvwxyz", "ABCDEFGHIJKLMNOPQRSTUVWXYZ
 
 def find(text: str) -> list[Identifier]:
     """Return the distinct identifiers of a text in the order of their first appearance."""
-    found: dict[Identifier, None] = {}
+    return list(dict.fromkeys(identifier for identifier, _, _ in spans(text)))
+
+
+def spans(text: str) -> Iterator[tuple[Identifier, int, int]]:
+    """Yield each identifier of a text with the place of its whole match."""
     for match in _PATTERN.finditer(text):
         if match.lastindex is None:
             continue
@@ -101,8 +105,7 @@ def find(text: str) -> list[Identifier]:
         value = match[match.lastindex]
         if kind.name in _NEEDS and not _NEEDS[kind.name].search(value):
             continue
-        found[Identifier(kind.name, normalise(kind.name, value))] = None
-    return list(found)
+        yield Identifier(kind.name, normalise(kind.name, value)), *match.span()
 
 
 def normalise(kind: str, value: str) -> str:

@@ -42,12 +42,14 @@ class Item:
     """One part of a request.
 
     `names` are hashes of what points by itself: quoted phrases, file names, dates, identifiers and
-    capitalised words. `words` are hashes of all words that mean something. `asks` are actions.
+    capitalised words. `words` are hashes of all words that mean something, `single` the same for
+    comparison with an argument that is one word. `asks` are actions.
     """
 
     named: tuple[Identifier, ...]
     names: frozenset[int]
     words: frozenset[int]
+    single: frozenset[int]
     asks: frozenset[str]
 
 
@@ -69,6 +71,7 @@ class RequestFacts:
                 "named": [[found.kind, found.value] for found in item.named],
                 "names": sorted(item.names),
                 "words": sorted(item.words),
+                "single": sorted(item.single),
                 "asks": sorted(item.asks),
             }
             for item in self.items
@@ -87,6 +90,7 @@ class RequestFacts:
                     named=tuple(Identifier(kind, value) for kind, value in item["named"]),
                     names=frozenset(item["names"]),
                     words=frozenset(item["words"]),
+                    single=frozenset(item["single"]),
                     asks=frozenset(item["asks"]),
                 )
                 for item in facts["items"]
@@ -117,13 +121,29 @@ def _item(text: str, hasher: Hasher) -> Item:
     names = [*quoted, *_dates(text), *(found.value for found in named)]
     names += [word for phrase in quoted if len(words(phrase)) == 1 for word in words(phrase)]
     names += [lower(word) for word in _CAPITALISED.findall(text)]
-    meant = [word for word in words(text) if word not in STOP and not _is_small_number(word)]
+    meant = [
+        word
+        for word in words(_without_addresses(text))
+        if word not in STOP and not _is_small_number(word)
+    ]
     return Item(
         named=named,
         names=frozenset(hasher.terms(_kept(names))),
         words=frozenset(hasher.terms(_kept(meant))),
+        single=frozenset(hasher.terms(f"={word}" for word in _kept(meant))),
         asks=frozenset(name for name, pattern in _ACTIONS.items() if pattern.search(text)),
     )
+
+
+def _without_addresses(text: str) -> str:
+    """Blank out mailboxes and links: parts of them ("www", a mail provider) say nothing.
+
+    A bare dotted name stays, for it may be a file.
+    """
+    for found, start, end in identifiers.spans(text):
+        if found.kind == "email" or (found.kind == "url" and found.value != lower(text[start:end])):
+            text = text[:start] + " " * (end - start) + text[end:]
+    return text
 
 
 def _kept(found: Iterable[str]) -> list[str]:

@@ -19,6 +19,15 @@ WITH
             tools.rules[transform(tool, tools.names, arrayEnumerate(tools.names), 0)] AS rule,
             partywall_arguments(firstNonDefault(${ARGUMENTS of attributes}, ${ARGUMENT_EVENTS})) AS arguments,
             firstNonDefault(${RESULT of attributes}, ${RESULT_EVENTS}) AS result,
+            partywall_body(result) AS body,
+            match(body, '^[\\[{]') AND isValidJSON(body) AS is_json,
+            partywall_passages(
+                partywall_json_records(if(is_json, body, '')),
+                partywall_lines(if(is_json, '', body))) AS passages,
+            partywall_introductions(
+                passages,
+                partywall_identifiers(partywall_unescaped(arguments)),
+                arrayMap(text -> lower(text), partywall_json_strings(arguments))) AS introductions,
             firstNonDefault(
                 ${OPERATION of attributes},
                 if(rule.operation_argument = '', '', partywall_argument(arguments, rule.operation_argument)),
@@ -72,6 +81,14 @@ SELECT
     said_operation AS operation,
     arrayDistinct(if(notEmpty(said_datasets), said_datasets, ruled_datasets)) AS datasets,
     arrayDistinct(if(notEmpty(said_parties), said_parties, ruled_parties)) AS parties,
+    arrayMap(party -> partywall_fingerprint(party.1, party.2, secret), parties) AS party_values,
+    arrayMap(
+        party -> arrayMap(word -> partywall_term(word, secret), partywall_words(party.2)),
+        parties) AS party_terms,
+    partywall_argument_terms(arguments, secret) AS argument_terms,
+    partywall_introduces(introductions, secret) AS introduces,
+    toUInt32(length(introductions) - length(introduces)) AS introduces_dropped,
+    partywall_record_terms(passages, introductions, secret) AS record_terms,
     partywall_fingerprints(
         partywall_strings(attributes['${VALUES_IN}'], attribute_types['${VALUES_IN}']), arguments, secret) AS values_in,
     partywall_fingerprints(

@@ -1,5 +1,5 @@
 -- The distinct words of a text, as `partywall_collector.registry.terms.words`: joined ones and parts.
-CREATE OR REPLACE FUNCTION pw_words AS (text) -> arrayFilter(
+CREATE OR REPLACE FUNCTION partywall_words AS (text) -> arrayFilter(
     word -> length(word) >= 3,
     arrayDistinct(arrayConcat(
         arrayMap(

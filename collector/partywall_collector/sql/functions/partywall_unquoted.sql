@@ -1,5 +1,5 @@
 -- A value of a YAML line without its quotes.
-CREATE OR REPLACE FUNCTION pw_unquoted AS (value) -> multiIf(
+CREATE OR REPLACE FUNCTION partywall_unquoted AS (value) -> multiIf(
     match(value, '(?s)^\'.*\'$'),
     replaceAll(substring(value, 2, length(value) - 2), '\'\'', '\''),
     match(value, '(?s)^".*"$'),

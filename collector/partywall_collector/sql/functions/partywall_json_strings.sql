@@ -1,5 +1,5 @@
 -- All strings of a JSON text, keys only where they could name a party.
-CREATE OR REPLACE FUNCTION pw_strings AS (json) -> arrayFilter(
+CREATE OR REPLACE FUNCTION partywall_json_strings AS (json) -> arrayFilter(
     value -> value != '',
     arrayMap(
         groups -> if(

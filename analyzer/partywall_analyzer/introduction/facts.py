@@ -1,0 +1,82 @@
+"""What is known of a call without its content."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal, Self, cast
+
+from partywall.identifiers import Identifier
+
+Rank = Literal["scalar", "text"]
+
+
+@dataclass(frozen=True, slots=True)
+class Introduced:
+    """A party that a call's result brought in: as the value of a field, or inside a text."""
+
+    value: int
+    kind: str
+    rank: Rank
+    record: int
+
+
+@dataclass(frozen=True)
+class CallFacts:
+    """One call of a session. `ref` names its span; the numbers are keyed fingerprints and hashes."""
+
+    ref: tuple[str, str]
+    operation: str = ""
+    failed: bool = False
+    parties: tuple[Identifier, ...] = ()
+    party_values: tuple[int, ...] = ()
+    party_terms: tuple[frozenset[int], ...] = ()
+    argument_terms: frozenset[int] = frozenset()
+    introduces: tuple[Introduced, ...] = ()
+    dropped: int = 0
+    record_terms: Mapping[int, frozenset[int]] = field(default_factory=dict[int, frozenset[int]])
+    values_in: frozenset[int] = frozenset()
+    values_out: frozenset[int] = frozenset()
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> Self:
+        """Read a row of the table `calls`, its ids already as hex."""
+        terms: dict[int, set[int]] = {}
+        for record, term in _tuples(row["record_terms"], "record", "term"):
+            terms.setdefault(record, set()).add(term)
+        return cls(
+            ref=(row["trace_id"], row["span_id"]),
+            operation=row["operation"],
+            failed=bool(row["failed"]),
+            parties=tuple(
+                Identifier(kind, value) for kind, value in _tuples(row["parties"], "kind", "value")
+            ),
+            party_values=tuple(row["party_values"]),
+            party_terms=tuple(frozenset(terms) for terms in row["party_terms"]),
+            argument_terms=frozenset(row["argument_terms"]),
+            introduces=tuple(
+                Introduced(*found)
+                for found in _tuples(row["introduces"], "value", "kind", "rank", "record")
+            ),
+            dropped=row["introduces_dropped"],
+            record_terms={record: frozenset(found) for record, found in terms.items()},
+            values_in=frozenset(row["values_in"]),
+            values_out=frozenset(row["values_out"]),
+        )
+
+    @cached_property
+    def by_value(self) -> Mapping[int, tuple[Introduced, ...]]:
+        """Its introductions by the fingerprint of the party."""
+        found: dict[int, list[Introduced]] = {}
+        for introduced in self.introduces:
+            found.setdefault(introduced.value, []).append(introduced)
+        return {value: tuple(ours) for value, ours in found.items()}
+
+
+def _tuples(rows: Sequence[Any], *names: str) -> list[tuple[Any, ...]]:
+    """Rows of a column of tuples, which a client gives as mappings or as tuples."""
+    return [
+        tuple(cast("Mapping[str, Any]", row)[name] for name in names)
+        if isinstance(row, Mapping)
+        else tuple(cast("Sequence[Any]", row))
+        for row in rows
+    ]

@@ -1,0 +1,165 @@
+"""The decision table: which introduction of a party a request stands behind."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from partywall.identifiers import KINDS, Identifier, find
+from partywall_analyzer.introduction.facts import CallFacts, Introduced
+from partywall_analyzer.introduction.pointing import points_at
+from partywall_collector.registry.actions import action_of
+from partywall_collector.registry.request import Item, RequestFacts
+
+Verdict = Literal["delegated", "not delegated", "unknown"]
+IsOwn = Callable[[Identifier], bool]
+
+FORMED = frozenset(kind.name for kind in KINDS if kind.pattern)
+
+
+@dataclass(frozen=True, slots=True)
+class Introduction:
+    """How a party came into a session: the verdict, why, and the calls that brought it."""
+
+    verdict: Verdict
+    reason: str
+    introduced_by: tuple[tuple[str, str], ...] = ()
+    rank: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """One introduction of the party, and the parts of the request that point at it."""
+
+    call: CallFacts
+    introduced: Introduced
+    items: tuple[Item, ...]
+
+
+def judge_introduction(
+    request: RequestFacts | None,
+    before: Sequence[CallFacts],
+    call: CallFacts,
+    party: Identifier,
+    is_own: IsOwn,
+    *,
+    through_links: bool = True,
+) -> Introduction:
+    """Judge one foreign party of a call by the request and the earlier calls of its session.
+
+    Authority: the request, then the value of a field, then a text, then a text behind a link that
+    was itself delegated. A lower one counts only where no higher one answers, and only for an
+    action that the request asks for. `is_own` says whether a party is the tenant's own.
+    """
+    if request is None or not request.items:
+        return Introduction("unknown", "request not recorded")
+    if party.kind in FORMED and not any(found.kind == party.kind for found in find(party.value)):
+        return Introduction("unknown", "unresolved party")
+    value, terms = _fingerprints(call, party)
+    if _is_named(request, party, terms):
+        return Introduction("delegated", "named in the request", rank="request")
+
+    seen = list(_seen(request, before, value))
+    if not seen:
+        return Introduction("unknown", "nothing before the call shows the party")
+    action = action_of(call.operation, party.kind)
+    asking = tuple(item for item in request.items if not action or action in item.asks)
+    if not asking:
+        return _refused("the request does not ask for such an action", seen)
+
+    fields = [found for found in seen if found.introduced.rank == "scalar"]
+    pointed = [found for found in fields if found.items]
+    if pointed:
+        return _delegated("the value of a field that the request points at", pointed)
+    better = _answers(request, before, party.kind, value, "scalar")
+    if fields and not better:
+        return _delegated("the value of a field, and no other is pointed at", fields)
+
+    texts = [found for found in seen if found.introduced.rank == "text"]
+    trusted = [found for found in texts if _stands_behind(found, asking, party.kind, is_own)]
+    if trusted and not better:
+        return _delegated("a text that the request points at", trusted)
+    if through_links and not _names_another(request.items, party.kind, is_own):
+        linked = [
+            found
+            for found in texts
+            if _was_delegated(request, before, found.call, is_own)
+            and not _answers(request, before, party.kind, value, "scalar", "text")
+        ]
+        if linked:
+            return _delegated("a page behind a link that the request points at", linked)
+    if not any(found.items for found in seen):
+        return _refused("brought in by content that the request does not point at", seen)
+    return _refused("the request has a better source for such a party", seen)
+
+
+def _fingerprints(call: CallFacts, party: Identifier) -> tuple[int, frozenset[int]]:
+    at = call.parties.index(party)
+    return call.party_values[at], call.party_terms[at]
+
+
+def _is_named(request: RequestFacts, party: Identifier, terms: frozenset[int]) -> bool:
+    """Whether the request names the party; a plain name by all of its words."""
+    if party.kind in FORMED:
+        return party in request.named
+    return bool(terms) and any(terms <= item.words | item.names for item in request.items)
+
+
+def _seen(request: RequestFacts, before: Sequence[CallFacts], value: int) -> Iterator[_Seen]:
+    for earlier in before:
+        if earlier.failed:
+            continue
+        for introduced in earlier.by_value.get(value, ()):
+            items = (item for item in request.items if points_at(item, earlier, introduced.record))
+            yield _Seen(earlier, introduced, tuple(items))
+
+
+def _answers(
+    request: RequestFacts, before: Sequence[CallFacts], kind: str, value: int, *ranks: str
+) -> bool:
+    """Whether content that the request points at offers another party of the kind.
+
+    Any word can be a plain name, so names answer nothing.
+    """
+    return kind in FORMED and any(
+        other.kind == kind and other.value != value and other.rank in ranks
+        for earlier in before
+        if not earlier.failed
+        for other in earlier.introduces
+        if any(points_at(item, earlier, other.record) for item in request.items)
+    )
+
+
+def _stands_behind(found: _Seen, asking: Sequence[Item], kind: str, is_own: IsOwn) -> bool:
+    """Whether a part of the request points at the text, asks for the action and names nobody."""
+    return any(item in asking and not _names_another((item,), kind, is_own) for item in found.items)
+
+
+def _names_another(items: Sequence[Item], kind: str, is_own: IsOwn) -> bool:
+    return any(found.kind == kind and not is_own(found) for item in items for found in item.named)
+
+
+def _was_delegated(
+    request: RequestFacts, before: Sequence[CallFacts], call: CallFacts, is_own: IsOwn
+) -> bool:
+    """Whether every party of an earlier call was itself delegated by content."""
+    at = next(index for index, earlier in enumerate(before) if earlier is call)
+    verdicts = [
+        judge_introduction(request, before[:at], call, party, is_own, through_links=False)
+        for party in call.parties
+        if not is_own(party)
+    ]
+    return bool(verdicts) and all(
+        made.verdict == "delegated" and made.rank != "request" for made in verdicts
+    )
+
+
+def _delegated(reason: str, seen: Sequence[_Seen]) -> Introduction:
+    return Introduction("delegated", reason, _refs(seen), seen[0].introduced.rank)
+
+
+def _refused(reason: str, seen: Sequence[_Seen]) -> Introduction:
+    return Introduction("not delegated", reason, _refs(seen), seen[0].introduced.rank)
+
+
+def _refs(seen: Sequence[_Seen]) -> tuple[tuple[str, str], ...]:
+    return tuple(dict.fromkeys(found.call.ref for found in seen))

@@ -1,0 +1,30 @@
+-- Who a result brings in, as (record, rank, kind, value), typed identifiers before plain names: as
+-- the value of a field (`scalar`) or inside a text. What the call's own arguments carry is left out:
+-- an echo introduces nobody.
+CREATE OR REPLACE FUNCTION partywall_introductions AS (passages, own_identifiers, own_names) ->
+    arrayFilter(
+        found -> NOT has(own_identifiers, (found.3, found.4))
+            AND NOT (found.3 = 'user' AND has(own_names, found.4)),
+        arrayDistinct(arrayConcat(
+            arrayFlatten(arrayMap(
+                (record, field, text) -> arrayMap(
+                    found -> (
+                        record,
+                        if(partywall_is_whole(field, found.1, found.2), 'scalar', 'text'),
+                        found.1,
+                        found.2),
+                    if(match(text, '[@.]|[0-9]{2}'), partywall_identifiers(text), [])),
+                tupleElement(passages, 1),
+                arrayMap(passage -> if(passage.2 AND length(passage.3) <= 256, passage.3, ''), passages),
+                tupleElement(passages, 3))),
+            arrayMap(
+                passage -> (passage.1, 'scalar', 'user', lower(passage.3)),
+                arrayFilter(passage -> partywall_is_name(passage.2, passage.3), passages)),
+            arraySlice(
+                arrayDistinct(arrayFlatten(arrayMap(
+                    passage -> arrayMap(
+                        word -> (passage.1, 'text', 'user', lower(word)),
+                        extractAll(passage.3, '\\b[A-Z][a-z]{2,20}\\b')),
+                    arrayFilter(
+                        passage -> NOT (passage.2 AND length(passage.3) <= 32), passages)))),
+                1, 64))))
