@@ -150,7 +150,7 @@ def _target(canvas: Canvas, told: Told, sink: Span, node: Node) -> None:
     """The last hop: what the call touched on the other side of the wall."""
     candidate = told.candidate
     verb = candidate.operation or "used"
-    if candidate.credential_id:
+    if told.rule.id == "shared-credential":
         _credential(canvas, told, sink, node)
     if candidate.party:
         there = canvas.node(
@@ -171,16 +171,12 @@ def _target(canvas: Canvas, told: Told, sink: Span, node: Node) -> None:
 
 
 def _credential(canvas: Canvas, told: Told, sink: Span, node: Node) -> None:
-    candidate = told.candidate
-    shared = told.rule.id == "shared-credential"
-    owner = candidate.from_tenant if shared else candidate.session_tenant
-    name = candidate.credential_id
-    credential = canvas.node("credential", name, name, owner)
-    if shared and told.source:
+    name = told.candidate.credential_id
+    credential = canvas.node("credential", name, name, told.candidate.from_tenant)
+    if told.source:
         canvas.hop(credential, _step(canvas, told.source), "used by", Proof.P2, told.source)
     canvas.hop(credential, node, "used by", Proof.P2, sink)
-    if credential.tenant != node.tenant:
-        canvas.cross(credential, node)
+    canvas.cross(credential, node)
 
 
 def _handoff(canvas: Canvas, told: Told, weave: Weave, sink: Span) -> None:

@@ -83,7 +83,7 @@ class Speaker:
     def tenant(self, tenant: str) -> str:
         """The name of a tenant, or of the world outside all tenants."""
         if tenant == EXTERNAL:
-            return "nobody in the registry"
+            return "outside all tenants"
         known = self._registry.tenants.get(tenant)
         return clean(known.name if known and known.name else tenant)
 
@@ -106,7 +106,7 @@ class Speaker:
         }
         said = [REASONS[reason].format_map(words) for reason in judgement.reasons]
         if told.why_party:
-            said.append(told.why_party[:1].upper() + told.why_party[1:])
+            said[0] += f": {clean(told.why_party)}"
         if judgement.verdict is Verdict.INDETERMINATE:
             said.append("The verdict is open")
         return ". ".join(said) + "."
@@ -126,10 +126,15 @@ class Speaker:
         candidate = told.candidate
         party = clean(candidate.party)
         target = party or clean(candidate.dataset)
+        to_name, outside = self.tenant(candidate.to_tenant), candidate.to_tenant == EXTERNAL
         return {
             "who": _named(candidate),
+            "by_whom": _named(candidate).replace("A", "a", 1),
+            "of_whom": "outside all tenants" if outside else f"a party of {to_name}",
+            "to_where": "outside all tenants" if outside else f"to {to_name}",
+            "of_target": "" if outside else f" of {to_name}",
             "from_name": self.tenant(candidate.from_tenant),
-            "to_name": self.tenant(candidate.to_tenant),
+            "to_name": to_name,
             "session_name": self.tenant(candidate.session_tenant),
             "acted": _ACTS.get(candidate.operation, f"did '{clean(candidate.operation, 40)}' on"),
             "dataset": clean(candidate.dataset),

@@ -85,7 +85,7 @@ def _badges(finding: Finding) -> Text:
     parts = [
         severity_text(finding.severity),
         Text(finding.verdict.value, style=verdict),
-        Text(f"{finding.proof} {finding.proof.meaning}", style="dim"),
+        Text(f"proof {finding.proof}", style="dim"),
         Text(finding.rule, style="dim"),
         Text(finding.id, style="dim"),
     ]
@@ -141,21 +141,23 @@ class _Lanes:
                 yield self._node_row(source)
             if source.tenant == target.tenant:
                 yield self._row({self._lane(source): Text(f"  │ {_told(hop)}", style="dim")})
+                yield self._node_row(target)
             else:
-                yield self._across(hop, self._lane(source), self._lane(target))
-            yield self._node_row(target)
+                yield self._across(hop, self._lane(source), target)
 
     def _lane(self, node: Node) -> int:
         return self._tenants.index(node.tenant)
 
     def _node_row(self, node: Node) -> Text:
+        return self._row({self._lane(node): self._named(node)})
+
+    def _named(self, node: Node) -> Text:
+        """A node with its number; dim from the second time on."""
         known = node.id in self._numbers
         number = self._numbers.setdefault(node.id, len(self._numbers) + 1)
         self._last = node.id
-        text = Text.assemble(
-            (f"{number:>2} ", "dim"), (f"{node.kind} ", "dim"), (node.label, "dim" if known else "")
-        )
-        return self._row({self._lane(node): text})
+        label = (node.label, "dim" if known else "")
+        return Text.assemble((f"{number:>2} ", "dim"), (f"{node.kind} ", "dim"), label)
 
     def _row(self, cells: dict[int, Text]) -> Text:
         row = Text(no_wrap=True, overflow="ellipsis")
@@ -164,33 +166,41 @@ class _Lanes:
             row.append_text(_fitted(cells.get(at, Text()), self._column))
         return row
 
-    def _across(self, hop: Hop, start: int, end: int) -> Text:
-        """An arrow through the walls between two lanes, its label in the lane that it leaves."""
-        left, right = min(start, end), max(start, end)
-        line = "━" if hop.crossing else "─"
-        style = "bold red" if hop.crossing else "dim"
+    def _across(self, hop: Hop, start: int, target: Node) -> Text:
+        """An arrow through the walls to a node, its label in the lane that it leaves."""
+        end = self._lane(target)
+        line, style = ("━", "bold red") if hop.crossing else ("─", "dim")
         label = f" {_told(hop)} " + ("CROSSES " if hop.crossing else "")
         row = Text(no_wrap=True, overflow="ellipsis")
         for at in range(len(self._tenants)):
+            through = min(start, end) < at <= max(start, end)
             if at:
-                wall = f"{line}╫{line}" if left < at <= right else " ║ "
-                row.append(wall, style=style if left < at <= right else "dim")
-            if not left <= at <= right:
+                row.append(
+                    f"{line}╫{line}" if through else " ║ ", style=style if through else "dim"
+                )
+            if at == end:
+                row.append_text(self._arrival(target, start < end, line, style))
+            elif min(start, end) <= at <= max(start, end):
+                text = label if at == start else ""
+                row.append(self._departure(text, start < end, line), style=style)
+            else:
                 row.append(" " * self._column)
-                continue
-            row.append(self._stretch(at, start, end, line, label), style=style)
         return row
 
-    def _stretch(self, at: int, start: int, end: int, line: str, label: str) -> str:
-        """The part of an arrow that lies in one lane."""
-        if at == start:
-            text = set_cell_size(label, min(cell_len(label), self._column - 4))
-            rest = line * (self._column - 2 - cell_len(text))
-            return f"  {text}{rest}" if start < end else f"{rest}{text}  "
-        if at == end:
-            room = " " * (self._column - 2)
-            return f"{line}▶{room}" if start < end else f"{room}◀{line}"
-        return line * self._column
+    def _arrival(self, target: Node, rightward: bool, line: str, style: str) -> Text:
+        if rightward:
+            return _fitted(Text.assemble((f"{line}▶", style), self._named(target)), self._column)
+        named = self._named(target)
+        named.truncate(self._column - 3, overflow="ellipsis")
+        rest = line * (self._column - named.cell_len - 2)
+        return Text.assemble(named, (f" ◀{rest}", style))
+
+    def _departure(self, label: str, rightward: bool, line: str) -> str:
+        if not label:
+            return line * self._column
+        text = set_cell_size(label, min(cell_len(label), self._column - 4))
+        rest = line * (self._column - 2 - cell_len(text))
+        return f"  {text}{rest}" if rightward else f"{rest}{text}  "
 
 
 def _listed(chain: Chain) -> Iterator[Text]:

@@ -17,9 +17,9 @@ from partywall_analyzer.rules import Rule
 
 RULE: Final = Rule(
     id="flow",
-    title="Data of {from_name} went to {to_name}",
+    title="Data of {from_name} went {to_where}",
     sentence="{who}, working for {session_name}, read {source_dataset} of {from_name} and then "
-    "{acted} {target} of {to_name}{times}{after}.",
+    "{acted} {target}{of_target}{times}{after}.",
     frameworks=(
         *("ASI02", "ASI06", "ASI08", "T2", "T12", "NHI8:2025", "MAESTRO-v1:L2", "MAESTRO-v1:X"),
         *("NIST-AI-RMF:MEASURE-2.10", "NIST-AI-RMF:MAP-5.1", "SOC2:CC6.7", "SOC2:C1.1"),

@@ -14,9 +14,9 @@ from partywall_analyzer.rules import Rule
 
 RULE: Final = Rule(
     id="foreign-party",
-    title="{from_name} reached {party}, a party of {to_name}",
-    sentence="{who}, working for {from_name}, {acted} {party}{times}; "
-    "the party belongs to {to_name}, and the request does not name it.",
+    title="{from_name} reached {party}, {of_whom}",
+    sentence="{who}, working for {from_name}, {acted} {party}, {of_whom},{times}. "
+    "The registry does not list it for {from_name}, and the request does not name it.",
     frameworks=(
         *("ASI01", "ASI02", "T2", "T6", "NHI5:2025", "MAESTRO-v1:L3", "MAESTRO-v1:L7"),
         *("NIST-AI-RMF:MEASURE-2.4", "NIST-AI-RMF:MANAGE-4.1", "SOC2:CC6.6", "SOC2:CC6.7"),

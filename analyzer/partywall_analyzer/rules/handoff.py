@@ -16,7 +16,7 @@ from partywall_analyzer.rules import Rule
 RULE: Final = Rule(
     id="handoff",
     title="A run of {from_name} went on as {to_name}",
-    sentence="A run for {from_name} started {tool} as {to_name}{times}, carried out by {who}.",
+    sentence="A run for {from_name} went on as {to_name}{times}, carried out by {by_whom}.",
     frameworks=(
         *("ASI03", "ASI07", "T3", "T12", "T16", "NHI5:2025", "MAESTRO-v1:L7"),
         *("NIST-AI-RMF:MEASURE-2.8", "SOC2:CC6.3"),
