@@ -1,9 +1,20 @@
 -- Reads what landed in `ingest`: one row a span, with its facts and, if it is refused, the reason.
 CREATE MATERIALIZED VIEW decode TO decoded AS
 WITH
+    -- Every version of every tenant, the newest first: a span is judged by what was registered when it
+    -- was received, so that a segment that is loaded again goes the same way again.
     (
-        SELECT (groupArray(tenant_id), groupArray(placement), groupArray(store_content))
-        FROM current_tenants
+        SELECT CAST(
+            (groupArray(tenant_id), groupArray(versions))
+            AS Tuple(
+                ids Array(String),
+                versions Array(Array(Tuple(since DateTime64(6, 'UTC'), placement String, store_content Bool)))))
+        FROM
+        (
+            SELECT tenant_id, arrayReverseSort(groupArray((recorded_at, placement, store_content))) AS versions
+            FROM tenants
+            GROUP BY tenant_id
+        )
     ) AS registered,
     resource_level AS (
         SELECT
@@ -42,7 +53,9 @@ WITH
             arrayDistinct(arrayConcat(partywall_claims(attributes), partywall_claims(resource))) AS own_claims,
             firstNonDefault(${TENANT of attributes}, ${TENANT of resource}) AS first_claim,
             multiIf(notEmpty(own_claims), own_claims, first_claim != '', [first_claim], []) AS claimed,
-            transform(claimed[1], registered.1, arrayEnumerate(registered.1), 0) AS place
+            registered.versions[transform(claimed[1], registered.ids, arrayEnumerate(registered.ids), 0)] AS versions,
+            arrayFilter(version -> version.since <= partywall_time(received_at), versions) AS known,
+            known[1] AS tenant
         FROM texts
     )
 SELECT
@@ -50,14 +63,14 @@ SELECT
         empty(claimed), 'no tenant',
         length(claimed) > 1, 'two tenants',
         NOT has(tenants, claimed[1]) AND tenants != ['*'], 'foreign tenant',
-        place = 0, 'unknown tenant',
+        empty(known), 'unknown tenant',
         NOT partywall_is_id(span.trace_id, 16) OR NOT partywall_is_id(span.span_id, 8)
             OR length(span.parent_span_id) NOT IN (0, 8), 'bad id',
         partywall_repeats(attributes) OR partywall_repeats(resource), 'duplicate attribute',
         '') AS reason,
     claimed[1] AS tenant_id,
-    registered.2[place] AS placement,
-    registered.3[place] AS store_content,
+    tenant.placement AS placement,
+    tenant.store_content AS store_content,
     claimed AS claimed_tenants,
     principal,
     tenants AS principal_tenants,
