@@ -39,7 +39,8 @@ TENANTS = ("acme", "fjord", "msp")
 TOKEN = "crash"
 EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 RECONNECT = [("grpc.initial_reconnect_backoff_ms", 50), ("grpc.max_reconnect_backoff_ms", 100)]
-LONGEST_LIFE = 4.0
+LONGEST_START = 3.0
+LONGEST_LIFE = 0.8
 START_PATIENCE = 60.0
 READY = "\nready\n"
 
@@ -120,7 +121,7 @@ def client(send: Callable[[bytes], None], ledger: Ledger, stopped: threading.Eve
             stopped.wait(0.03)
         else:
             ledger.acknowledge(trace)
-        stopped.wait(0.002)
+        stopped.wait(0.01)
 
 
 @contextmanager
@@ -243,9 +244,11 @@ def run(kills: int, folder: Path) -> dict[str, float]:
         for number in range(kills):
             starts = collected.log().count(READY)
             process = collected.start()
-            if number % 4:  # every fourth kill may hit the start itself
+            if number % 4:
                 collected.wait_ready(process, starts + 1)
-            time.sleep(random.uniform(0, LONGEST_LIFE if number % 4 == 0 else LONGEST_LIFE / 4))
+                time.sleep(random.uniform(0, LONGEST_LIFE))
+            else:  # every fourth kill may hit the start itself
+                time.sleep(random.uniform(0, LONGEST_START))
             process.kill()
             process.wait()
             print(f"kill {number + 1}: {len(ledger.acknowledged)} acknowledged", file=sys.stderr)

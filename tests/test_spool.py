@@ -1,7 +1,6 @@
 """What is acknowledged stays; what is torn goes; one spool has one writer."""
 
 import contextlib
-import os
 import threading
 import time
 from pathlib import Path
@@ -10,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from partywall_collector import spool as spool_module
 from partywall_collector.envelope import Envelope, TornFrame, frame, read
 from partywall_collector.spool import Limits, Spool, SpoolError, SpoolFull, SpoolInUse, envelopes_of
 
@@ -174,15 +174,14 @@ def test_a_disk_error_refuses_the_request_and_keeps_what_was_acknowledged(
     """A failed sync acknowledges nothing, and nothing is written behind it in the same file."""
     spool = Spool(tmp_path, LAZY)
     spool.append("agents", ("acme",), "A1", b"before", 1).result(5)
-    sync = os.fdatasync
 
     def fail(_: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(os, "fdatasync", fail)
+    monkeypatch.setattr(spool_module, "sync_data", fail)
     with pytest.raises(SpoolError, match="No space"):
         spool.append("agents", ("acme",), "A1", b"lost", 1).result(5)
-    monkeypatch.setattr(os, "fdatasync", sync)
+    monkeypatch.undo()
     spool.append("agents", ("acme",), "A1", b"after", 1).result(5)
     spool.close()
     found = [requests_of(path) for path in sorted(tmp_path.glob("*.sealed"))]

@@ -13,7 +13,7 @@ import os
 import secrets
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +23,7 @@ from partywall_collector.envelope import Envelope, TornFrame, frame, read
 log = logging.getLogger("partywall.spool")
 MIB = 1 << 20
 IOV_MAX = 512
+sync_data: Callable[[int], None] = getattr(os, "fdatasync", os.fsync)
 
 
 class SpoolError(Exception):
@@ -261,7 +262,7 @@ class Spool:
             if segment.broken:
                 raise OSError(errno.EIO, "an earlier write failed")
             _write_all(segment.descriptor, [piece for item in batch for piece in item.pieces])
-            os.fdatasync(segment.descriptor)
+            sync_data(segment.descriptor)
         except OSError as error:
             failure = error
             log.error("%s: cannot write: %s", self.folder, error.strerror)
@@ -390,7 +391,7 @@ def _lock(folder: Path) -> int:
     except OSError:
         os.close(descriptor)
         raise SpoolInUse(
-            f"another collector writes to the spool {folder}; stop it, or give this one another"
-            " store"
+            f"another collector writes to the spool {folder}; stop it, or give this one a home of"
+            " its own (`?home=` in the store's URL)"
         ) from None
     return descriptor

@@ -40,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if arguments.action == "print-config":
             return _print_config(arguments)
         return _run(config)
-    except (ConfigError, StoreError, SpoolInUse) as error:
+    except (ConfigError, StoreError, SpoolInUse, OSError) as error:
         print(f"partywall collect: {error}", file=sys.stderr)
         return 2
 
