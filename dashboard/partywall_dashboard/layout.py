@@ -17,6 +17,9 @@ BETWEEN_ROWS: Final = 16
 LANE_HEAD: Final = 32
 SIDE: Final = 24
 
+OUTSIDE: Final = "outside all tenants"
+SHARED: Final = "shared"
+
 FOLDED: Final = "folded"
 FOLD_ABOVE: Final = 20
 """A chain with more steps than this opens folded."""
@@ -78,15 +81,16 @@ class Picture:
 
 
 def lane_of(tenant: str) -> str:
-    """What stands on a lane; who is no tenant is outside."""
-    return tenant or EXTERNAL
+    """What stands on a lane."""
+    return {EXTERNAL: OUTSIDE, "": SHARED}.get(tenant, tenant)
 
 
 def colours(tenants: Iterable[str]) -> dict[str, str]:
-    """One colour for each lane of a page, by order of appearance; outside is always grey."""
-    names = [name for name in dict.fromkeys(map(lane_of, tenants)) if name != EXTERNAL]
+    """One colour for each lane of a page, by order of appearance; grey for what is no tenant."""
+    names = [name for name in dict.fromkeys(tenants) if name not in (EXTERNAL, "")]
     palette = LANES[:-1]
-    return {name: palette[i % len(palette)] for i, name in enumerate(names)} | {EXTERNAL: LANES[-1]}
+    of_tenants = {name: palette[i % len(palette)] for i, name in enumerate(names)}
+    return of_tenants | {OUTSIDE: LANES[-1], SHARED: LANES[-1]}
 
 
 def known_hops(chain: Chain) -> tuple[Hop, ...]:

@@ -1,14 +1,14 @@
-"""The agents of one customer, in a process of their own: pydantic-ai, and Partywall's lines.
+"""The agents of one customer, in a process of their own: pydantic-ai, and Partywall's lines."""
 
-`python -m partywall_dashboard.demo.agents TENANT`. Where spans go stands in OTEL_EXPORTER_OTLP_*.
-"""
-
-import sys
+import logging
+import os
+import signal
 from collections.abc import Mapping
 from contextlib import nullcontext
 from importlib.resources import files
 
 import yaml
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 from pydantic_ai import Agent
 
 import partywall
@@ -17,14 +17,38 @@ from partywall_dashboard.demo.scenario import JOBS, Job
 from partywall_dashboard.demo.tools import TOOLS
 
 
-def main(tenant: str) -> None:
-    """Run the customer's jobs one after the other."""
-    provider = partywall.instrument(service=f"harborline-agents-{tenant}")
+class Made(SpanProcessor):
+    """Counts spans, so that the demo can say that none was lost."""
+
+    def __init__(self) -> None:
+        self.spans = 0
+
+    def on_end(self, span: ReadableSpan) -> None:
+        """A span is complete."""
+        self.spans += 1
+
+
+def serve_customer(tenant: str, endpoint: str, token: str) -> int:
+    """Run the customer's jobs one after the other; returns how many spans they made."""
+    provider = partywall.instrument(endpoint, token, service=f"harborline-agents-{tenant}")
     Agent.instrument_all()
+    made = Made()
+    provider.add_span_processor(made)
     texts = request_texts()
     for job in JOBS[tenant]:
         run(job, texts.get(job.request, "Count what is there."))
     provider.force_flush()
+    return made.spans
+
+
+def settle() -> None:
+    """Make a new process independent of the terminal's Ctrl-C and of the user's own exporters."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # The job without a session is part of the demo; its warning would only be in the way.
+    logging.getLogger("partywall").setLevel(logging.ERROR)
+    for name in [name for name in os.environ if name.startswith("OTEL_")]:
+        del os.environ[name]
+    os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
 
 
 def run(job: Job, text: str) -> None:
@@ -49,7 +73,3 @@ def request_texts() -> Mapping[str, str]:
     """The requests as they stand in the registry."""
     registry = yaml.safe_load(files(__package__ or "").joinpath("registry.yaml").read_text("utf-8"))
     return {session["request"]: session["text"] for session in registry["sessions"]}
-
-
-if __name__ == "__main__":
-    main(sys.argv[1])

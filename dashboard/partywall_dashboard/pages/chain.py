@@ -28,16 +28,19 @@ def main() -> None:
     text.heading(finding.title, finding.sentence)
     text.quiet(f"{finding.id} · first seen {text.clock(finding.first_seen)}")
     traces = list(dict.fromkeys([finding.trace_id, *(ref.trace_id for ref in finding.calls)]))
-    spans = reads.trace(url, scope, traces[0]) if len(traces) == 1 else []
-    lanes = colours([node.tenant for node in finding.chain.nodes] + [s.tenant_id for s in spans])
-    picture(finding, lanes)
+    tenants = [node.tenant for node in finding.chain.nodes]
+    picture(finding, colours(tenants))
     st.subheader("Trace")
     trace_id = traces[0]
     if len(traces) > 1:
         trace_id = st.selectbox("Trace", traces, key="trace", width=360)
-        spans = reads.trace(url, scope, trace_id)
+    spans = reads.trace(url, scope, trace_id)
     if spans:
-        draw.waterfall(waterfall_rows(spans), colours_for(lanes, spans), trace=trace_id)
+        draw.waterfall(
+            waterfall_rows(spans),
+            colours([*tenants, *(span.tenant_id for span in spans)]),
+            trace=trace_id,
+        )
     else:
         st.info("No spans of this trace are kept.", icon=":material/timeline:")
 
@@ -109,11 +112,6 @@ def ground(hop: Hop) -> str:
         "through the wall" if hop.crossing else "",
     ]
     return " · ".join(part for part in parts if part)
-
-
-def colours_for(lanes: dict[str, str], spans: list[TraceSpan]) -> dict[str, str]:
-    """The picture's colours, continued for tenants that only the trace has."""
-    return colours([*lanes, *(span.tenant_id for span in spans)])
 
 
 def waterfall_rows(spans: list[TraceSpan]) -> list[dict[str, Any]]:
