@@ -13,7 +13,9 @@ ROOT = Path(__file__).parent.parent
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *ROOT.glob("*/README.md")])
 COMMANDS = sorted(command.name for command in entry_points(group="partywall.commands"))
 LINK = re.compile(r"\]\((?!https?://|#)([^)#]+)[^)]*\)")
-TYPED = re.compile(r"^(?:\$ )?(?:uv run )?partywall (?P<name>[a-z]+)(?P<rest>[^#|]*)", re.MULTILINE)
+TYPED = re.compile(
+    r"^(?:\$ )?(?:uv run )?partywall (?P<name>[a-z]+)(?P<rest>[^#|\n]*)", re.MULTILINE
+)
 FLAG = re.compile(r"(?<=\s)--[a-z][a-z-]*")
 
 
