@@ -22,7 +22,7 @@ class Introduced:
 
 @dataclass(frozen=True)
 class CallFacts:
-    """One call of a session. `ref` names its span; the numbers are keyed fingerprints and hashes."""
+    """One call of a session. `ref` names its span; numbers are keyed fingerprints and hashes."""
 
     ref: tuple[str, str]
     operation: str = ""
