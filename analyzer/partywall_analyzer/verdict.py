@@ -201,15 +201,12 @@ class Judge:
         if cited and cited not in self._by_id:
             return "approval.unknown", None
         named = [g for g in grants if g.kind == "approval" and g.record.id == cited]
-        # A grant to somebody else, or of something else, is no near miss but another matter.
-        near = named or [g for g in grants if g.nearness > _ORDER.index("wrong_grantee")]
-        if candidate.rule == "handoff" and near:
-            return "grant.narrower", max(near, key=lambda grant: grant.nearness)
-        if not named:
-            near = [g for g in near if g.nearness > _ORDER.index("wrong_party")]
+        near = named or [g for g in grants if _is_near(g, candidate)]
         if not near:
             return "approval.missing", None
         nearest = max(near, key=lambda grant: grant.nearness)
+        if candidate.rule == "handoff" and nearest.fault == "wrong_dataset":
+            return "grant.narrower", nearest
         return f"{nearest.kind}.{nearest.fault}", nearest
 
     def _broken(self, candidate: Candidate) -> Iterator[str]:
@@ -239,6 +236,16 @@ class Judge:
             yield "credential record"
         if not candidate.policy_decision:
             yield "policy decision"
+
+
+def _is_near(grant: _Grant, candidate: Candidate) -> bool:
+    """Whether an uncited grant is a near miss; to somebody else, or of other things, it is not."""
+    request = grant.record.request if isinstance(grant.record, Approval) else ANY
+    if request != ANY and candidate.request_id and request != candidate.request_id:
+        return False
+    about_this = request != ANY and bool(candidate.request_id)
+    least = "wrong_grantee" if about_this or candidate.rule == "handoff" else "wrong_party"
+    return grant.nearness > _ORDER.index(least)
 
 
 def _undecided(candidate: Candidate, reasons: tuple[str, ...], missing: tuple[str, ...]) -> bool:
