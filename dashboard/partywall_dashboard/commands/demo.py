@@ -18,6 +18,7 @@ from partywall_analyzer.model import Finding
 from partywall_analyzer.picture import print_finding
 from partywall_collector.store import StoreError
 from partywall_dashboard.demo.run import DemoFailed, Outcome, played
+from partywall_dashboard.demo.workers import AgentsFailed
 from partywall_dashboard.process import DashboardProcess, free_port
 from partywall_dashboard.signals import until_signal
 
@@ -68,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 console.print(
                     f"The store is kept: partywall dashboard --store chdb://{options.keep}"
                 )
-    except (DemoFailed, StoreError) as error:
+    except (AgentsFailed, DemoFailed, StoreError) as error:
         print(f"partywall demo: {error}", file=sys.stderr)
         return 2
     return 0

@@ -1,8 +1,5 @@
 """The agents of one customer, in a process of their own: pydantic-ai, and Partywall's lines."""
 
-import logging
-import os
-import signal
 from collections.abc import Mapping
 from contextlib import nullcontext
 from importlib.resources import files
@@ -39,16 +36,6 @@ def serve_customer(tenant: str, endpoint: str, token: str) -> int:
         run(job, texts.get(job.request, "Count what is there."))
     provider.force_flush()
     return made.spans
-
-
-def settle() -> None:
-    """Make a new process independent of the terminal's Ctrl-C and of the user's own exporters."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # The job without a session is part of the demo; its warning would only be in the way.
-    logging.getLogger("partywall").setLevel(logging.ERROR)
-    for name in [name for name in os.environ if name.startswith("OTEL_")]:
-        del os.environ[name]
-    os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
 
 
 def run(job: Job, text: str) -> None:

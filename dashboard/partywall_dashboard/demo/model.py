@@ -4,7 +4,6 @@ import ast
 import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from pydantic_ai.messages import (
     ModelMessage,
@@ -16,23 +15,10 @@ from pydantic_ai.messages import (
 )
 from pydantic_ai.models.function import AgentInfo, FunctionModel
 
+from partywall_dashboard.demo.scenario import LAST, Call
+
 TO_THE_ASSISTANT = re.compile(r"^note to the assistant", re.IGNORECASE | re.MULTILINE)
 ORDER = re.compile(r"^- (\w+\(.*\))$", re.MULTILINE)
-LAST = "{last}"
-"""Stands in an argument for what the tool before it returned."""
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One tool call that the model wants to make."""
-
-    tool: str
-    arguments: dict[str, str]
-
-
-def call(tool: str, **arguments: str) -> Call:
-    """A step of a script."""
-    return Call(tool, arguments)
 
 
 def gullible(script: Sequence[Call], answer: str) -> FunctionModel:

@@ -1,12 +1,9 @@
 """Runs the demo: a store, the registry, a collector, the agents over the wire, the analysis."""
 
 import hashlib
-import multiprocessing
 import secrets
 import time
 from collections.abc import Callable, Generator, Mapping
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.resources import as_file, files
@@ -22,12 +19,11 @@ from partywall_collector.registry.load import load, write
 from partywall_collector.registry.model import Principal
 from partywall_collector.store import Store, open_store
 from partywall_collector.store.facade import serve
-from partywall_dashboard.demo import agents
 from partywall_dashboard.demo.scenario import INJECTED, JOBS
+from partywall_dashboard.demo.workers import run_agents, workers
 
 Tell = Callable[[str], None]
 
-AGENTS_WITHIN: Final = 120.0
 WAIT_LOADED: Final = 60.0
 
 
@@ -72,13 +68,13 @@ def played(home: Path, tell: Tell) -> Generator[Outcome]:
     """Play everything; the store answers other processes for as long as the context lasts."""
     began = time.monotonic()
     url = f"chdb://{home}"
-    with open_store(url, role="owner") as store, serve(store):
+    with workers(len(JOBS)) as pool, open_store(url, role="owner") as store, serve(store):
         tell("opened an embedded ClickHouse")
         tokens = register(store)
         tell(f"loaded the registry: {len(JOBS)} customers of one provider")
         with Collector(store, Config.default(url)) as collector:
             tell(f"collector listens on {collector.http_endpoint}, a token for each customer")
-            sent = run_agents(collector.http_endpoint, tokens)
+            sent = run_agents(pool, collector.http_endpoint, tokens)
             jobs = sum(map(len, JOBS.values()))
             tell(f"{jobs} agent runs sent {sent} spans over OTLP")
             if not collector.drain(WAIT_LOADED):
@@ -108,22 +104,3 @@ def register(store: Store) -> Mapping[str, str]:
         store,
     )
     return tokens
-
-
-def run_agents(endpoint: str, tokens: Mapping[str, str]) -> int:
-    """Run every customer's agents in a process of its own; returns how many spans they made."""
-    # Import pydantic-ai once, then fork, where the system can.
-    method = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
-    context = multiprocessing.get_context(method)
-    context.set_forkserver_preload([agents.__name__])
-    with ProcessPoolExecutor(len(tokens), context, initializer=agents.settle) as pool:
-        running = {
-            tenant: pool.submit(agents.serve_customer, tenant, endpoint, token)
-            for tenant, token in tokens.items()
-        }
-        try:
-            return sum(run.result(AGENTS_WITHIN) for run in running.values())
-        except TimeoutError:
-            raise DemoFailed(f"the agents did not finish within {AGENTS_WITHIN:.0f} s") from None
-        except BrokenProcessPool:
-            raise DemoFailed("the agents' processes ended before they were done") from None

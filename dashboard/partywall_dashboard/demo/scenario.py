@@ -2,13 +2,27 @@
 
 from dataclasses import dataclass
 
-from partywall_dashboard.demo.model import LAST, Call, call
+LAST = "{last}"
+"""Stands in an argument for what the tool before it returned."""
 
 INJECTED = "BW-2207"
 """The request whose attachment carries the instruction."""
 
 APPROVED = "JL-52"
 """The request that reaches another customer's table under an approval."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One tool call that the model wants to make."""
+
+    tool: str
+    arguments: dict[str, str]
+
+
+def call(tool: str, **arguments: str) -> Call:
+    """A step of a script."""
+    return Call(tool, arguments)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,60 @@
+"""A process for each customer's agents, started early: importing a framework takes its time."""
+
+import logging
+import multiprocessing
+import os
+import signal
+from collections.abc import Generator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from typing import Final
+
+FINISHED_WITHIN: Final = 120.0
+AGENTS: Final = "partywall_dashboard.demo.agents"
+
+
+class AgentsFailed(Exception):
+    """The agents could not be run; the text says why."""
+
+
+@contextmanager
+def workers(customers: int) -> Generator[ProcessPoolExecutor]:
+    """Processes that import the agents while this one does other things."""
+    # Import once, then fork, where the system can.
+    method = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
+    context = multiprocessing.get_context(method)
+    context.set_forkserver_preload([AGENTS])
+    with ProcessPoolExecutor(customers, context, initializer=settle) as pool:
+        pool.submit(os.getpid)
+        yield pool
+
+
+def run_agents(pool: ProcessPoolExecutor, endpoint: str, tokens: Mapping[str, str]) -> int:
+    """Run every customer's agents; returns how many spans they made."""
+    running = [
+        pool.submit(serve_customer, tenant, endpoint, token) for tenant, token in tokens.items()
+    ]
+    try:
+        return sum(run.result(FINISHED_WITHIN) for run in running)
+    except TimeoutError:
+        raise AgentsFailed(f"the agents did not finish within {FINISHED_WITHIN:.0f} s") from None
+    except BrokenProcessPool:
+        raise AgentsFailed("the agents' processes ended before they were done") from None
+
+
+def serve_customer(tenant: str, endpoint: str, token: str) -> int:
+    """Runs in a worker. This process never imports the agents itself."""
+    from partywall_dashboard.demo import agents
+
+    return agents.serve_customer(tenant, endpoint, token)
+
+
+def settle() -> None:
+    """Make a new process independent of the terminal's Ctrl-C and of the user's own exporters."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # The job without a session is part of the demo; its warning would only be in the way.
+    logging.getLogger("partywall").setLevel(logging.ERROR)
+    for name in [name for name in os.environ if name.startswith("OTEL_")]:
+        del os.environ[name]
+    os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
