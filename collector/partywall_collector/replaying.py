@@ -1,15 +1,26 @@
 """Replays files to a collector and accounts for every span that was read."""
 
+import hashlib
+import secrets
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from partywall_collector.collector import Collector
+from partywall_collector.config import Config
 from partywall_collector.otlp_files import DamagedFile, OtlpFile
-from partywall_collector.otlp_sender import Batch, NotSent, Sender, Transport
+from partywall_collector.otlp_sender import Batch, HttpTransport, NotSent, Sender, Transport
+from partywall_collector.registry.load import write
+from partywall_collector.registry.model import ANY, Principal
 from partywall_collector.store import Store, statement
+from partywall_collector.store.facade import serve
 
 SQL = "partywall_collector.commands.sql"
+
+LOCAL = "replay"
+"""The principal of an embedded replay."""
 
 BATCH_BYTES = 1 << 20
 BATCH_SPANS = 8192
@@ -59,6 +70,28 @@ class Target:
     """Called after the last batch; then everything acknowledged is in the store."""
     store: Store | None = None
     principal: str = ""
+
+
+@contextmanager
+def own_collector(store: Store, principal: str = LOCAL) -> Generator[Target]:
+    """Run a collector on the store, with a principal that may send for every registered tenant.
+
+    The principal's token is new each time and ends with the block.
+    """
+    token = secrets.token_urlsafe(32)
+    digest = hashlib.sha256(token.encode()).hexdigest()
+    write([Principal(id=principal, tenants=(ANY,), token_sha256=digest)], store)
+    with ExitStack() as running:
+        running.callback(write, [Principal(id=principal, tenants=(ANY,))], store)
+        if store.url.startswith("chdb:"):
+            running.enter_context(serve(store))
+        collector = running.enter_context(Collector(store, Config.default(store.url)))
+        yield Target(
+            lambda: HttpTransport(collector.http_endpoint, token),
+            finish=collector.drain,
+            store=store,
+            principal=principal,
+        )
 
 
 def replay(

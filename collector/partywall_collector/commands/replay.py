@@ -4,29 +4,23 @@ import argparse
 import hashlib
 import json
 import os
-import secrets
 import sys
 from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
-from partywall_collector.collector import Collector
-from partywall_collector.config import Config
 from partywall_collector.config_document import ConfigError
 from partywall_collector.otlp_files import DamagedFile, OtlpFile
 from partywall_collector.otlp_sender import GrpcTransport, HttpTransport, NotSent, Transport
-from partywall_collector.registry.load import RegistryRefused, current, load, write
-from partywall_collector.registry.model import ANY, Principal, Tenant
-from partywall_collector.replaying import Summary, Target, replay
+from partywall_collector.registry.load import RegistryRefused, current, load
+from partywall_collector.registry.model import Tenant
+from partywall_collector.replaying import Summary, Target, own_collector, replay
 from partywall_collector.spool import SpoolInUse
 from partywall_collector.store import StoreError, StoreInUse, open_store, statement
-from partywall_collector.store.facade import serve
 
 DEFAULT_STORE = "chdb://.partywall"
 SQL = "partywall_collector.commands.sql"
-LOCAL = "replay"
-"""The principal of an embedded replay; its token lives as long as the command."""
 
 EXAMPLE = """\
 examples:
@@ -149,19 +143,7 @@ def _embedded(options: argparse.Namespace, running: ExitStack) -> Target:
             "--registry FILE names them",
             file=sys.stderr,
         )
-    token = secrets.token_urlsafe(32)
-    digest = hashlib.sha256(token.encode()).hexdigest()
-    write([Principal(id=LOCAL, tenants=(ANY,), token_sha256=digest)], store)
-    running.callback(write, [Principal(id=LOCAL, tenants=(ANY,))], store)
-    if url.startswith("chdb:"):
-        running.enter_context(serve(store))
-    collector = running.enter_context(Collector(store, Config.default(url)))
-    return Target(
-        lambda: HttpTransport(collector.http_endpoint, token),
-        finish=collector.drain,
-        store=store,
-        principal=LOCAL,
-    )
+    return running.enter_context(own_collector(store))
 
 
 def _store_url(options: argparse.Namespace) -> str:

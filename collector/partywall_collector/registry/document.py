@@ -124,14 +124,7 @@ def read_json_lines(path: Path) -> Iterator[tuple[int, Node | str]]:
             yield line, f"the line is longer than {LINE_LIMIT >> 20} MiB"
             continue
         try:
-            tree = json.loads(
-                text,
-                object_pairs_hook=_Pairs,
-                parse_int=_Number,
-                parse_float=_Number,
-                parse_constant=_refuse_constant,
-            )
-            yield line, _json_node(tree, line, 0)
+            yield line, _json_node(_DECODER.decode(text), line, 0)
         except json.JSONDecodeError as error:
             yield line, f"not JSON: {error.msg} at column {error.colno}"
         except RecursionError:
@@ -258,6 +251,14 @@ class _Number(str):
 
 def _refuse_constant(name: str) -> None:
     raise UnreadableFile(f"not JSON: {name} is no number")
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_Pairs,
+    parse_int=_Number,
+    parse_float=_Number,
+    parse_constant=_refuse_constant,
+)
 
 
 def _json_node(value: Any, line: int, depth: int) -> Node:

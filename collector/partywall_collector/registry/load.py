@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -58,12 +59,17 @@ def load(paths: Sequence[Path], store: Store | None, *, check: bool = False) -> 
 def _completed(reads: Iterable[Read], store: Store) -> list[Record]:
     """Add what the files do not say: the facts of requests and the tokens that stay valid."""
     key = bytes.fromhex(Home(store.home).fingerprint_key())
+
+    @cache  # requests of a template are the same text many times over
+    def facts(text: str) -> str:
+        return read_request(text, key).to_json()
+
     tokens = {principal.id: principal.token_sha256 for principal in current(store, Principal)}
     records: list[Record] = []
     for read in reads:
         record = read.record
         if isinstance(record, Session) and read.text:
-            record = replace(record, facts=read_request(read.text, key).to_json())
+            record = replace(record, facts=facts(read.text))
         elif isinstance(record, Principal) and not record.token_sha256:
             record = replace(record, token_sha256=tokens.get(record.id, ""))
         records.append(record)
