@@ -7,7 +7,7 @@ from typing import Literal
 from partywall.identifiers import KINDS, Identifier, find
 from partywall_analyzer.introduction.facts import CallFacts, Introduced
 from partywall_analyzer.introduction.pointing import points_at
-from partywall_collector.registry.actions import action_of
+from partywall_collector.registry.actions import VISITS
 from partywall_collector.registry.request import Item, RequestFacts
 
 Verdict = Literal["delegated", "not delegated", "unknown"]
@@ -61,19 +61,22 @@ def judge_introduction(
     seen = list(_seen(request, before, value))
     if not seen:
         return Introduction("unknown", "nothing before the call shows the party")
-    action = action_of(call.operation, party.kind)
-    asking = tuple(item for item in request.items if not action or action in item.asks)
-    if not asking:
-        return _refused("the request does not ask for such an action", seen)
+    looks = call.operation in VISITS
+    if not any(looks or item.reaches or not item.only_asks for item in request.items):
+        return _refused("the request is only a question", seen)
 
     fields = [found for found in seen if found.introduced.rank == "scalar"]
     pointed = [found for found in fields if found.items]
     if pointed:
         return _delegated("the value of a field that the request points at", pointed)
     better = _answers(request, before, party.kind, value, "scalar")
-    if fields and not better:
-        return _delegated("the value of a field, and no other is pointed at", fields)
+    inside = [found for found in fields if all(map(is_own, found.call.parties))]
+    if inside and not better:
+        return _delegated("the value of a field, and no other is pointed at", inside)
 
+    asking = tuple(item for item in request.items if looks or item.reaches)
+    if not asking:
+        return _refused("the request asks for nothing that reaches anybody", seen)
     texts = [found for found in seen if found.introduced.rank == "text"]
     trusted = [found for found in texts if _stands_behind(found, asking, party.kind, is_own)]
     if trusted and not better:

@@ -1,4 +1,4 @@
-"""Reads a request's text once: what it names, at what it points, for which actions it asks.
+"""Reads a request's text once: what it names, at what it points, whether it asks to reach somebody.
 
 The facts are kept with the session and are enough to judge who introduced a party; the text is
 not kept. What it names is kept in plain, because an analyst must see it; all other words are keyed
@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from partywall import identifiers
 from partywall.identifiers import Identifier
-from partywall_collector.registry.actions import ACTIONS, STOP
+from partywall_collector.registry.actions import POLITE, REACH, STOP
 from partywall_collector.registry.terms import SHORTEST, Hasher, lower, words
 
 ITEMS = 32
@@ -31,10 +31,9 @@ _ISO_DATE = re.compile(r"\b\d{4}-\d{2}-\d{2}\b")
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _MONTH = r"(?P<month>Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*\.?"
 _WORDED_DATE = re.compile(rf"\b{_MONTH} (?P<day>\d{{1,2}})(?:st|nd|rd|th)?,? (?P<year>\d{{4}})\b")
-_ACTIONS = {
-    action.name: re.compile(rf"(?i)(?<![a-z-])(?:{'|'.join(action.words)})(?![a-z])")
-    for action in ACTIONS
-}
+_REACH = re.compile(rf"(?i)(?<![a-z-])(?:{'|'.join(REACH)})(?![a-z])")
+_POLITE = re.compile(rf"(?i)\b(?:{'|'.join(POLITE)})\b")
+_SENTENCE = re.compile(r"(?<=[.!?])\s+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +42,16 @@ class Item:
 
     `names` are hashes of what points by itself: quoted phrases, file names, dates, identifiers and
     capitalised words. `words` are hashes of all words that mean something, `single` the same for
-    comparison with an argument that is one word. `asks` are actions.
+    comparison with an argument that is one word. `reaches` says that it asks in so many words for
+    something that reaches somebody, `only_asks` that it is a mere question.
     """
 
     named: tuple[Identifier, ...]
     names: frozenset[int]
     words: frozenset[int]
     single: frozenset[int]
-    asks: frozenset[str]
+    reaches: bool
+    only_asks: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,8 @@ class RequestFacts:
                 "names": sorted(item.names),
                 "words": sorted(item.words),
                 "single": sorted(item.single),
-                "asks": sorted(item.asks),
+                "reaches": item.reaches,
+                "only_asks": item.only_asks,
             }
             for item in self.items
         ]
@@ -91,7 +93,8 @@ class RequestFacts:
                     names=frozenset(item["names"]),
                     words=frozenset(item["words"]),
                     single=frozenset(item["single"]),
-                    asks=frozenset(item["asks"]),
+                    reaches=item["reaches"],
+                    only_asks=item["only_asks"],
                 )
                 for item in facts["items"]
             )
@@ -131,8 +134,14 @@ def _item(text: str, hasher: Hasher) -> Item:
         names=frozenset(hasher.terms(_kept(names))),
         words=frozenset(hasher.terms(_kept(meant))),
         single=frozenset(hasher.terms(f"={word}" for word in _kept(meant))),
-        asks=frozenset(name for name, pattern in _ACTIONS.items() if pattern.search(text)),
+        reaches=bool(_REACH.search(text)),
+        only_asks=_only_asks(text),
     )
+
+
+def _only_asks(text: str) -> bool:
+    sentences = [sentence for sentence in _SENTENCE.split(text.strip()) if sentence]
+    return all(sentence.endswith("?") for sentence in sentences) and not _POLITE.search(text)
 
 
 def _without_addresses(text: str) -> str:
