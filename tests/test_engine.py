@@ -1,0 +1,152 @@
+"""The engine and its ledger: the same content writes nothing, and what is gone is withdrawn."""
+
+from datetime import timedelta
+from pathlib import Path
+from threading import Event, Thread
+
+from partywall_analyzer import (
+    OPERATOR,
+    Analysis,
+    Verdict,
+    analyze,
+    get_finding,
+    list_findings,
+    totals,
+    who,
+)
+from partywall_analyzer.testing import START, Log
+from partywall_analyzer.watch import run_every
+from partywall_collector.registry import DatasetOwner, Record, Relation, Tenant
+from partywall_collector.registry.load import write
+from partywall_collector.store import Store, open_store
+
+RECORDS: list[Record] = [
+    Tenant(id="acme", name="Acme Logistics"),
+    Tenant(id="fjord", name="Fjord Bank"),
+    Tenant(id="gate"),
+    DatasetOwner(pattern="crm/acme/*", owner="acme"),
+    DatasetOwner(pattern="crm/fjord/*", owner="fjord"),
+]
+GRANT = Relation(
+    id="care",
+    tenant="fjord",
+    grantee="acme",
+    datasets=("crm/*",),
+    valid_from=START - timedelta(days=1),
+)
+
+
+def plant(store: Store) -> Log:
+    """Acme's agent reads fjord's CRM."""
+    write(RECORDS, store)
+    log = Log(store)
+    run = log.agent("acme", session="s-1")
+    log.call("acme", session="s-1", parent=run, tool="search", reads=["crm/fjord/1"], at=5)
+    log.write()
+    return log
+
+
+def changes(analysis: Analysis) -> tuple[int, int, int]:
+    """How many findings are new, changed and withdrawn."""
+    return len(analysis.new), len(analysis.changed), len(analysis.withdrawn)
+
+
+def rows(store: Store) -> int:
+    """How many rows the ledger has."""
+    return int(store.rows("SELECT count() AS n FROM ledger")[0]["n"])
+
+
+def test_the_ledger_keeps_what_changed_and_nothing_else(store: Store) -> None:
+    """New, unchanged, more evidence, another verdict, withdrawn, and back again: one id."""
+    empty = analyze(store)
+    assert (empty.findings, empty.spans, changes(empty)) == ([], 0, (0, 0, 0))
+    tables = store.rows("SHOW TABLES")
+    log = plant(store)
+    first = analyze(store)
+    assert changes(first) == (1, 0, 0)
+    assert store.rows("SHOW TABLES") == tables, "an analysis leaves no table behind"
+    finding = first.findings[0]
+    assert list_findings(store, OPERATOR).rows[0].revision == finding.revision
+
+    assert changes(analyze(store)) == (0, 0, 0)
+    assert rows(store) == 1
+
+    log.call("acme", session="s-1", tool="search", reads=["crm/fjord/1"], at=9)
+    log.write()
+    second = analyze(store)
+    assert changes(second) == (0, 1, 0)
+    assert second.findings[0].id == finding.id
+    assert len(second.findings[0].calls) == 2
+
+    write([GRANT], store)
+    third = analyze(store)
+    assert changes(third) == (0, 1, 0)
+    assert third.findings[0].verdict is Verdict.AUTHORISED
+
+    write([DatasetOwner(pattern="crm/fjord/*", ownership="commons")], store)
+    fourth = analyze(store)
+    assert changes(fourth) == (0, 0, 1)
+    assert list_findings(store, OPERATOR).total == 0
+    gone = get_finding(store, OPERATOR, finding.id)
+    assert gone is not None
+    assert gone.state == "withdrawn"
+    assert changes(analyze(store)) == (0, 0, 0)
+
+    write([DatasetOwner(pattern="crm/fjord/*", owner="fjord")], store)
+    assert changes(analyze(store)) == (0, 1, 0)
+    assert list_findings(store, OPERATOR).total == 1
+    assert rows(store) == 5
+
+
+def test_since_looks_at_what_was_active_and_withdraws_nothing_else(store: Store) -> None:
+    """Keys that were quiet keep their findings; an active key is analyzed whole."""
+    log = plant(store)
+    log.call("acme", session="s-2", reads=["crm/fjord/2"], at=7_200)
+    log.call("acme", session="s-2", reads=["crm/fjord/2"], at=10)
+    log.write()
+    late = analyze(store, since=START + timedelta(hours=1))
+    assert [finding.session_id for finding in late.findings] == ["s-2"]
+    assert len(late.findings[0].calls) == 2
+    assert changes(analyze(store)) == (1, 0, 0)
+    assert changes(analyze(store, since=START + timedelta(hours=1))) == (0, 0, 0)
+    assert list_findings(store, OPERATOR).total == 2
+
+
+def test_the_loop_analyzes_when_something_arrived(store: Store) -> None:
+    """New spans and new registry records wake it; a quiet store costs one look."""
+    log = plant(store)
+    stop, told = Event(), list[Analysis]()
+    arrived = Event()
+
+    def on_change(analysis: Analysis) -> None:
+        told.append(analysis)
+        arrived.set()
+
+    loop = Thread(target=run_every, args=(store, 0.05, stop, on_change))
+    loop.start()
+    try:
+        assert arrived.wait(20)
+        arrived.clear()
+        assert not arrived.wait(0.5)
+        log.call("acme", session="s-9", reads=["crm/fjord/9"], at=50)
+        log.write()
+        assert arrived.wait(20)
+        arrived.clear()
+        write([GRANT], store)
+        assert arrived.wait(20)
+    finally:
+        stop.set()
+        loop.join(20)
+    assert [changes(analysis) for analysis in told] == [(1, 0, 0), (1, 0, 0), (0, 2, 0)]
+
+
+def test_a_reader_can_read_findings_and_calls(tmp_path: Path) -> None:
+    """Look-ups need no right to write."""
+    url = f"chdb://{tmp_path / 'home'}"
+    with open_store(url) as store:
+        plant(store)
+        finding = analyze(store).findings[0]
+    with open_store(url, role="reader") as reader:
+        assert get_finding(reader, OPERATOR, finding.id) is not None
+        assert len(who(reader, OPERATOR, tenant="acme")) == 1
+        assert totals(reader, OPERATOR).findings == 1
