@@ -44,14 +44,9 @@ def _list(texts: Iterable[str]) -> str:
 
 
 def _steps() -> str:
-    branches: list[str] = []
-    for rule in conventions.STEPS:
-        step = quoted(rule.step)
-        if rule.step == "tool":
-            starts = _any_prefix("partywall_tool(name, attributes)", conventions.HANDOFF_TOOLS)
-            step = f"if({starts}, 'handoff', 'tool')"
-        branches.append(f"{_condition(rule)}, {step}")
-    return ",\n        ".join(branches)
+    return ",\n            ".join(
+        f"{_condition(rule)}, {quoted(rule.step)}" for rule in conventions.STEPS
+    )
 
 
 def _condition(rule: StepRule) -> str:
@@ -66,10 +61,6 @@ def _condition(rule: StepRule) -> str:
     if rule.absent:
         parts.append(f"attributes[{quoted(rule.absent)}] = ''")
     return " AND ".join(parts)
-
-
-def _any_prefix(expression: str, prefixes: Iterable[str]) -> str:
-    return " OR ".join(f"startsWith({expression}, {quoted(prefix)})" for prefix in prefixes)
 
 
 def _tool_in_span_name() -> str:
@@ -90,8 +81,12 @@ def _content_names() -> str:
 
 
 def _content_prefixes() -> str:
-    prefixes = [re.escape(name[:-1]) for name in conventions.CONTENT if name.endswith("*")]
-    return _escaped(f"^(?:{'|'.join(prefixes)})")
+    return _any(name[:-1] for name in conventions.CONTENT if name.endswith("*"))
+
+
+def _any(texts: Iterable[str]) -> str:
+    """A pattern for any of these texts."""
+    return _escaped("|".join(re.escape(text) for text in texts))
 
 
 def _event_values(events: Iterable[tuple[str, str]]) -> str:
@@ -127,6 +122,7 @@ LISTS: Final = {
     "CONTENT_PREFIXES": _content_prefixes(),
     "ARGUMENT_EVENTS": _event_values(conventions.ARGUMENT_EVENTS),
     "EMPTY": _list(conventions.EMPTY),
+    "HANDOFF_TOOLS": _any(conventions.HANDOFF_TOOLS),
     "FORMED_KINDS": _list(kind.name for kind in identifiers.FORMED),
     "IDENTIFIERS": _escaped(identifiers.PATTERN),
     "KEPT_KINDS": _kinds("kept"),

@@ -2,4 +2,4 @@
 CREATE OR REPLACE FUNCTION partywall_is_content AS (name) ->
     name IN (
         ${CONTENT_NAMES})
-    OR match(name, '${CONTENT_PREFIXES}')
+    OR match(name, '^(?:${CONTENT_PREFIXES})')

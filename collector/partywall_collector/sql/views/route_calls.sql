@@ -12,30 +12,49 @@ WITH
         FROM current_tools
     ) AS tools,
     (SELECT unhex(any(value)) FROM fingerprint_key HAVING count() > 0) AS secret,
-    read AS (
+    said AS (
         SELECT
             *,
             partywall_tool(name, attributes) AS tool,
-            tools.rules[transform(tool, tools.names, arrayEnumerate(tools.names), 0)] AS rule,
-            partywall_arguments(firstNonDefault(${ARGUMENTS of attributes}, ${ARGUMENT_EVENTS})) AS arguments,
+            firstNonDefault(${ARGUMENTS of attributes}, ${ARGUMENT_EVENTS}) AS said_arguments,
             firstNonDefault(${RESULT of attributes}, ${RESULT_EVENTS}) AS result,
-            partywall_body(result) AS body,
-            match(body, '^[\\[{]') AND isValidJSON(body) AS is_json,
-            partywall_passages(
-                partywall_json_records(if(is_json, body, '')),
-                partywall_lines(if(is_json, '', body))) AS passages,
-            partywall_introductions(
-                passages,
-                partywall_identifiers(partywall_unescaped(arguments)),
-                arrayMap(text -> lower(text), partywall_json_strings(arguments))) AS introductions,
-            firstNonDefault(
-                ${OPERATION of attributes},
-                if(rule.operation_argument = '', '', partywall_argument(arguments, rule.operation_argument)),
-                rule.operation) AS said_operation,
+            firstNonDefault(${OPERATION of attributes}, '') AS own_operation,
             firstNonDefault(${DATASET of attributes}) AS dataset,
             arrayFilter(event -> event.name = '${DATASET_ACCESS}', events) AS accesses
         FROM decoded
         WHERE reason = '' AND step IN ('tool', 'handoff')
+    ),
+    read AS (
+        SELECT
+            *,
+            tools.rules[transform(tool, tools.names, arrayEnumerate(tools.names), 0)] AS rule,
+            partywall_arguments(said_arguments) AS arguments,
+            partywall_body(result) AS body,
+            arrayMap(
+                name -> partywall_strings(attributes[name], attribute_types[name]),
+                ['${ACTOR_CHAIN}', '${PARTY_ID}', '${VALUES_IN}', '${VALUES_OUT}']) AS lists
+        FROM said
+    ),
+    parsed AS (
+        SELECT
+            *,
+            firstNonDefault(
+                own_operation,
+                if(rule.operation_argument = '', '', partywall_argument(arguments, rule.operation_argument)),
+                rule.operation) AS said_operation,
+            arrayMap(
+                text -> partywall_identifiers(partywall_unescaped(text)),
+                [arguments, result]) AS identifiers,
+            arrayMap(text -> lower(text), partywall_json_strings(arguments)) AS own_names,
+            match(body, '^[\\[{]') AND isValidJSON(body) AS is_json,
+            partywall_json_records(if(is_json, body, '')) AS records,
+            partywall_lines(if(is_json, '', body)) AS lines
+        FROM read
+    ),
+    heard AS (SELECT *, partywall_passages(records, lines) AS passages FROM parsed),
+    introduced AS (
+        SELECT *, partywall_introductions(passages, identifiers[1], own_names) AS introductions
+        FROM heard
     ),
     touched AS (
         SELECT
@@ -52,7 +71,7 @@ WITH
                 rule.datasets)) AS ruled_datasets,
             arrayMap(
                 party -> (attributes['${PARTY_KIND}'], partywall_normalise(attributes['${PARTY_KIND}'], party)),
-                partywall_strings(attributes['${PARTY_ID}'], attribute_types['${PARTY_ID}'])) AS said_parties,
+                lists[2]) AS said_parties,
             arrayMap(
                 party -> (rule.party_kind, party),
                 arrayFlatten(arrayMap(
@@ -60,7 +79,7 @@ WITH
                     arrayFlatten(arrayMap(
                         argument -> partywall_argument_items(arguments, argument),
                         rule.party_arguments))))) AS ruled_parties
-        FROM read
+        FROM introduced
     )
 SELECT
     tenant_id, placement, session_id, request_id,
@@ -73,7 +92,7 @@ SELECT
     firstNonDefault(${SERVER of attributes}) AS server,
     agent, identity,
     firstNonDefault(${SUBJECT of attributes}, ${SUBJECT of resource}) AS subject,
-    partywall_strings(attributes['${ACTOR_CHAIN}'], attribute_types['${ACTOR_CHAIN}']) AS actor_chain,
+    lists[1] AS actor_chain,
     firstNonDefault(${CREDENTIAL of attributes}, ${CREDENTIAL of resource}) AS credential_id,
     firstNonDefault(${APPROVAL of attributes}, ${APPROVAL of resource}) AS approval_id,
     firstNonDefault(${POLICY of attributes}) AS policy_id,
@@ -89,10 +108,8 @@ SELECT
     partywall_introduces(introductions, secret) AS introduces,
     toUInt32(length(introductions) - length(introduces)) AS introduces_dropped,
     partywall_record_terms(passages, introductions, secret) AS record_terms,
-    partywall_fingerprints(
-        partywall_strings(attributes['${VALUES_IN}'], attribute_types['${VALUES_IN}']), arguments, secret) AS values_in,
-    partywall_fingerprints(
-        partywall_strings(attributes['${VALUES_OUT}'], attribute_types['${VALUES_OUT}']), result, secret) AS values_out,
+    partywall_fingerprints(lists[3], identifiers[1], secret) AS values_in,
+    partywall_fingerprints(lists[4], identifiers[2], secret) AS values_out,
     status_code = 2 OR firstNonDefault(${ERROR of attributes}, '') != ''
         OR arrayExists(event -> event.name = 'exception', events) AS failed,
     principal, attestation
