@@ -83,6 +83,8 @@ def entries(draw: st.DrawFn, kind: str) -> dict[str, Any]:
             entry["owner"] = draw(st.sampled_from(TENANTS))
         elif ownership == "commons":
             entry.pop("owner", None)
+    if kind == "approvals" and not (entry.get("datasets") or entry.get("parties")):
+        entry["parties"] = ["*"]
     if kind == "tools" and set(entry.get("party", ())) != {"kind", "arguments"}:
         entry.pop("party", None)
     return entry
@@ -249,6 +251,11 @@ def test_a_mistake_in_line_7_is_reported_at_line_7(tmp_path: Path) -> None:
         ("principals:\n- {id: a, tenants: []}", "is empty; name its tenants"),
         ("principals:\n- {id: a, tenants: ['*', a]}", "`*` stands alone"),
         ("principals:\n- {id: a, tenants: ['*'], token_sha256: x}", "64 hex digits"),
+        (
+            "approvals:\n- {id: a, tenant: a, grantee: a, request: a, from: 1}",
+            "approvals[0].datasets: is missing, and so is `parties`",
+        ),
+        ('tenants:\n- {id: a, "\\e[2J": b}', "tenants[0].\\x1b[2J: unknown key"),
         ("sessions:\n- {request: a, tenant: a, opened: soon}", "'soon' is no time"),
         ("sessions:\n- {request: a, tenant: a, opened: .}", "is no time"),
         ("sessions:\n- {request: a, tenant: a, opened: 1788292287000}", "between 1970 and 2299"),

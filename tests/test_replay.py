@@ -29,7 +29,7 @@ from partywall import attributes
 from partywall_collector.commands.registry import main as registry
 from partywall_collector.commands.replay import main
 from partywall_collector.otlp_files import OtlpFile
-from partywall_collector.otlp_sender import HttpTransport
+from partywall_collector.otlp_sender import GrpcTransport, HttpTransport
 from partywall_collector.replaying import Summary, Target, replay
 from partywall_collector.store import open_store
 
@@ -171,6 +171,8 @@ def test_a_running_collector_is_sent_to_over_http_and_grpc(
     token = capsys.readouterr().out.splitlines()[-1]
     path = str(good(tmp_path))
     with collecting(config, url):
+        assert registry(["load", str(tenants), "--store", url]) == 0
+        capsys.readouterr()
         assert main([path, "--store", url]) == 2
         assert "--endpoint http://127.0.0.1:4318" in capsys.readouterr().err
         for way in (["--endpoint", f"http://127.0.0.1:{http}"], ["--grpc", f"127.0.0.1:{grpc}"]):
@@ -286,6 +288,26 @@ def test_a_refusal_for_good_ends_the_sending(
         summary = replayed(good(tmp_path), url)
     assert said in summary.error
     assert (summary.acknowledged_spans, summary.exit_code) == (0, 2)
+
+
+def test_a_mistyped_address_is_given_up_soon(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody waits two minutes for a port where nothing ever answered."""
+    monkeypatch.setattr("partywall_collector.otlp_sender.FIRST_PATIENCE", 0.5)
+    path = good(tmp_path)
+    assert (
+        "given up after 0 s: no answer" in replayed(path, f"http://127.0.0.1:{free_port()}").error
+    )
+    target = Target(lambda: GrpcTransport(f"127.0.0.1:{free_port()}", "t"))
+    assert "UNAVAILABLE" in replay([OtlpFile(path)], target).error
+
+
+def test_a_token_that_no_header_can_carry_is_said(tmp_path: Path) -> None:
+    """A failure that nobody foresaw ends the sending too, and does not hang it."""
+    with answering(lambda _: (200, {}, b"")) as (url, _):
+        summary = replay([OtlpFile(good(tmp_path))], Target(lambda: HttpTransport(url, "a\nb")))
+    assert "cannot be sent" in summary.error
 
 
 def test_spans_that_come_back_are_counted(tmp_path: Path) -> None:

@@ -27,6 +27,11 @@ CONNECTIONS = 4
 PATIENCE = 120.0
 """Seconds for which one batch is tried again."""
 
+FIRST_PATIENCE = 10.0
+"""The same for an address from which no answer ever came: it is likely mistyped."""
+
+ANSWER_LIMIT = 1 << 20
+
 TIMEOUT = 30.0
 LONGEST_PAUSE = 30.0
 PATH = "/v1/traces"
@@ -46,11 +51,12 @@ class NotSent(Exception):
 
 
 class _TryAgain(Exception):
-    """Not now; after a pause perhaps."""
+    """Not now; after a pause perhaps. `answered` says that there is a collector at all."""
 
-    def __init__(self, text: str, pause: float | None = None) -> None:
+    def __init__(self, text: str, pause: float | None = None, *, answered: bool) -> None:
         super().__init__(text)
         self.pause = pause
+        self.answered = answered
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,16 +125,17 @@ class HttpTransport:
             packed = gzip.compress(body, compresslevel=1)
             self._connection.request("POST", self._path, packed, self._headers)
             response = self._connection.getresponse()
-            answer = response.read()
+            answer = response.read(ANSWER_LIMIT)
         except (OSError, http.client.HTTPException) as error:
             self._connection.close()
-            raise _TryAgain(f"no answer: {error or type(error).__name__}") from None
+            what = f"no answer: {error or type(error).__name__}"
+            raise _TryAgain(what, answered=False) from None
         if response.status == 200:
             return _rejected(answer)
         text = f"{response.status} {response.reason}: {_status(answer).message}".rstrip(": ")
         if response.status in RETRYABLE_HTTP:
             pause = response.headers.get("Retry-After", "")
-            raise _TryAgain(text, float(pause) if pause.isdigit() else None)
+            raise _TryAgain(text, float(pause) if pause.isdigit() else None, answered=True)
         raise NotSent(text)
 
     def close(self) -> None:
@@ -160,7 +167,7 @@ class GrpcTransport:
             text = f"{error.code().name}: {error.details()}"
             pause = _retry_delay(error)
             if error.code() in RETRYABLE_GRPC or pause is not None:
-                raise _TryAgain(text, pause) from None
+                raise _TryAgain(text, pause, answered=pause is not None) from None
             raise NotSent(text) from None
 
     def close(self) -> None:
@@ -228,25 +235,32 @@ class Sender:
                 if rejected is not None:
                     self.acknowledged.add(batch, rejected)
         except NotSent as error:
-            self._error = self._error or error
-            self._stopped.set()
+            self._fail(error)
+        except Exception as error:  # such as a token that no header can carry
+            self._fail(NotSent(f"it cannot be sent: {error}"))
         finally:
             transport.close()
 
+    def _fail(self, error: NotSent) -> None:
+        self._error = self._error or error
+        self._stopped.set()
+
     def _send_one(self, transport: Transport, batch: Batch) -> int | None:
         """Return how many spans were rejected; None if the sending ended before an answer."""
-        deadline = time.monotonic() + PATIENCE
+        begun = time.monotonic()
         attempt = 0
         while True:
             try:
                 return transport.send(batch.body)
             except _TryAgain as again:
                 attempt += 1
+                known = again.answered or self.acknowledged.requests
+                patience = PATIENCE if known else FIRST_PATIENCE
                 pause = again.pause
                 if pause is None:
                     pause = min(0.1 * 2**attempt, LONGEST_PAUSE) * random.uniform(0.5, 1)
-                if time.monotonic() + pause > deadline:
-                    raise NotSent(f"given up after {PATIENCE:.0f} s: {again}") from None
+                if time.monotonic() + pause > begun + patience:
+                    raise NotSent(f"given up after {patience:.0f} s: {again}") from None
                 with self.acknowledged.lock:
                     self.acknowledged.retries += 1
                 if self._stopped.wait(min(pause, LONGEST_PAUSE)):

@@ -108,15 +108,15 @@ def _parser() -> argparse.ArgumentParser:
 def _remote(options: argparse.Namespace, running: ExitStack) -> Target:
     def connect() -> Transport:
         if options.grpc:
-            return GrpcTransport(options.grpc, options.token)
-        return HttpTransport(options.endpoint, options.token)
+            return GrpcTransport(options.grpc, options.token.strip())
+        return HttpTransport(options.endpoint, options.token.strip())
 
     if not (options.store or options.registry):
         return Target(connect)
     store = running.enter_context(open_store(_store_url(options)))
     if options.registry:
         load(options.registry, store)
-    digest = hashlib.sha256(options.token.encode()).hexdigest()
+    digest = hashlib.sha256(options.token.strip().encode()).hexdigest()
     found = store.rows(statement(SQL, "principal_of_token"), {"digest": digest})
     if not found:
         raise NotSent(
@@ -212,6 +212,8 @@ def _print_summary(summary: Summary) -> None:
     elif summary.agree is False:
         found = sum(summary.accepted.values()) + sum(summary.quarantined.values())
         console.print(f"{found:,} spans are in the store and {summary.read_spans:,} were read")
+        if found < summary.acknowledged_spans:
+            console.print("what is acknowledged waits in the spool for the collector's next start")
     if summary.interrupted:
         console.print("stopped by Ctrl-C; what was acknowledged is safe")
     retries = f", {summary.retries:,} retries" if summary.retries else ""

@@ -20,6 +20,9 @@ PROBLEMS_SHOWN = 20
 NODES_LIMIT = 2_000_000
 """Values of a YAML file, those behind aliases counted each time."""
 
+SHOWN = 600
+"""Characters of one mistake."""
+
 LINE_LIMIT = 1 << 20
 DEPTH_LIMIT = 16
 """The deepest entry that means something has a depth of 5."""
@@ -65,7 +68,10 @@ class Problem:
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}" if self.line else self.file
-        return ": ".join(part for part in (place, self.where, self.what) if part)
+        said = ": ".join(part for part in (place, self.where, self.what) if part)
+        # The file is foreign: what it says must not move the reader's cursor.
+        plain = "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in said)
+        return plain if len(plain) <= SHOWN else f"{plain[:SHOWN]}..."
 
 
 class UnreadableFile(Exception):
