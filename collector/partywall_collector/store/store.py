@@ -19,10 +19,18 @@ INSERT_SETTINGS: Final = {
 LOAD_VERSION: Final = "1"
 """Rises with LOAD_SETTINGS: another way to cut blocks must not meet the tokens of the old one."""
 
-LOAD_SETTINGS: Final = {
+ENVELOPE: Final = files("partywall_collector.sql") / "envelope.proto"
+
+SERVER_SCHEMA: Final = {
     "format_schema_source": "string",
-    "format_schema": (files("partywall_collector.sql") / "envelope.proto").read_text("utf-8"),
+    "format_schema": ENVELOPE.read_text("utf-8"),
     "format_schema_message_name": "Envelope",
+}
+
+EMBEDDED_SCHEMA: Final = {"format_schema": f"{ENVELOPE}:Envelope"}
+"""From a text, chDB would make a cache in the working directory, which may not be writable."""
+
+LOAD_SETTINGS: Final = {
     # One segment is one block in one thread, so that the same token always means the same parts.
     "max_threads": "1",
     "max_insert_threads": "1",
@@ -80,13 +88,12 @@ class Store:
 
         The same body under the same token adds nothing the second time.
         """
+        schema = EMBEDDED_SCHEMA if self.engine is not None else SERVER_SCHEMA
+        settings = (
+            LOAD_SETTINGS | schema | {"insert_deduplication_token": f"{LOAD_VERSION}-{token}"}
+        )
         with self._pool.connection() as connection:
-            connection.append(
-                "ingest",
-                body,
-                form="Protobuf",
-                settings=LOAD_SETTINGS | {"insert_deduplication_token": f"{LOAD_VERSION}-{token}"},
-            )
+            connection.append("ingest", body, form="Protobuf", settings=settings)
 
     def close(self) -> None:
         """Let running statements end and give the store back."""
