@@ -125,6 +125,27 @@ def test_a_file_that_ends_in_the_middle_gives_what_was_whole(
             assert said == f"{place}: the file ends in the middle of it"
 
 
+@settings(deadline=None, max_examples=200)
+@given(messages=requests, data=st.data(), name=st.sampled_from(["t.binpb", "t.jsonl", "t.pb.gz"]))
+def test_no_file_crashes_the_reader(
+    messages: list[ExportTraceServiceRequest], data: st.DataObject, name: str
+) -> None:
+    """Bytes changed at random: requests, or a sentence that names the place."""
+    records = json_lines(messages) if name.endswith("l") else delimited(messages)
+    content = bytearray(b"".join(records))
+    if name.endswith(".gz"):
+        content = bytearray(gzip.compress(content))
+    for _ in range(data.draw(st.integers(1, 4))):
+        start = data.draw(st.integers(0, len(content)))
+        content[start : start + data.draw(st.integers(0, 3))] = data.draw(st.binary(max_size=4))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / name
+        path.write_bytes(content)
+        found, said = read(path)
+    assert len(found) <= len(content)
+    assert not said or " at byte " in said or said.startswith("line ")
+
+
 def write(folder: Path, name: str, content: bytes) -> Path:
     path = folder / name
     path.write_bytes(content)

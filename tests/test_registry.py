@@ -39,6 +39,22 @@ texts = tricky | words
 times = st.datetimes(datetime(1971, 1, 1), datetime(2200, 1, 1)).map(lambda t: t.isoformat())
 patterns = st.sampled_from(["crm/*", "a?", "exact", "regex:^[a-z]+$", "[ab]*", "*@acme.example"])
 
+HOSTILE = [
+    b"\n",
+    b"- ",
+    b": ",
+    b"{",
+    b"]",
+    b"&a ",
+    b"*a",
+    b"!!int ",
+    b"|",
+    b"'",
+    b'"',
+    b"\\",
+    b"---",
+]
+
 VALUES: dict[Form, st.SearchStrategy[Any]] = {
     Form.TEXT: texts.filter(lambda text: text != "*"),
     Form.NAMES: st.lists(texts, min_size=1, max_size=3),
@@ -187,6 +203,24 @@ def test_a_mistake_is_told_with_its_line_and_key(
     assert [(problem.line, problem.where.rpartition(".")[2]) for problem in problems] == [
         (expected, "colour")
     ]
+
+
+@settings(deadline=None)
+@given(data=st.data(), suffix=st.sampled_from([".yaml", ".jsonl"]))
+def test_no_file_crashes_the_reader(data: st.DataObject, suffix: str) -> None:
+    """Whatever stands in a file, each byte sequence ends in records or in mistakes."""
+    content = bytearray(EXAMPLE.read_bytes() if suffix == ".yaml" else b'{"kind": "tenant"}\n' * 3)
+    for _ in range(data.draw(st.integers(1, 5))):
+        start = data.draw(st.integers(0, len(content)))
+        end = start + data.draw(st.integers(0, 5))
+        content[start:end] = data.draw(st.sampled_from(HOSTILE) | st.binary(max_size=4))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"r{suffix}"
+        path.write_bytes(content)
+        reads, problems = read_files([path])
+        problems += refuse_unknown_tenants(reads, [])
+    assert reads or problems
+    assert all(str(problem).isprintable() for problem in problems)
 
 
 def refused(folder: Path, text: str | bytes, name: str = "r.yaml") -> list[str]:
