@@ -1,5 +1,6 @@
 """OTLP in, to the letter: every status of the specification, with real sockets and exporters."""
 
+import contextlib
 import gzip
 import hashlib
 import http.client
@@ -218,6 +219,27 @@ def test_a_body_that_ends_early_is_not_acknowledged(served: Served) -> None:
         connection.sendall(start.encode())
     assert served.post(request(), GOOD)[0] == 200
     assert served.counters.stats(0, 0, 0).accepted_requests == before + 1
+
+
+def test_requests_that_arrive_slowly_cannot_fill_the_memory(store: Store, tmp_path: Path) -> None:
+    """What all senders together may hold is bounded; the one too many is asked to come back."""
+    served = Served(tmp_path / "spool", store, Limits(memory_bytes=600_000))
+    body = request(filler="x" * 400_000)
+    with contextlib.closing(served):
+        slow = http.client.HTTPConnection(served.http.endpoint, timeout=10)
+        slow.putrequest("POST", "/v1/traces")
+        for name, value in (GOOD | {"Content-Length": str(len(body))}).items():
+            slow.putheader(name, value)
+        slow.endheaders()
+        slow.send(body[:-1])
+        status, _, headers = served.post(body, GOOD)
+        while status == 200:  # until the slow one's bytes have arrived
+            status, _, headers = served.post(body, GOOD)
+        assert (status, headers["Retry-After"]) == (429, "2")
+        slow.send(body[-1:])
+        assert slow.getresponse().status == 200
+        slow.close()
+        assert served.post(body, GOOD)[0] == 200
 
 
 def test_grpc_takes_a_request(served: Served) -> None:

@@ -111,7 +111,9 @@ class SendingQueue:
     )
     pending_size_mib: int = field(
         default=256,
-        metadata=about("The most memory in MiB for requests that wait for the disk.", least=1),
+        metadata=about(
+            "The most memory in MiB for requests that arrive or wait for the disk.", least=1
+        ),
     )
     batch: Batch = field(default_factory=Batch)
 

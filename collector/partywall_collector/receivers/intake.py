@@ -75,6 +75,11 @@ class Intake:
         self._principals = principals
         self.counters = counters
 
+    @property
+    def memory_bytes(self) -> int:
+        """How much all requests that are being received may hold."""
+        return self._spool.limits.memory_bytes
+
     def authenticate(self, authorization: str | None) -> Principal:
         """The principal of an `Authorization: Bearer TOKEN` header."""
         scheme, _, token = (authorization or "").partition(" ")
@@ -118,7 +123,7 @@ class Intake:
             raise Refused(Reason.UNAVAILABLE, "the disk did not answer in time") from None
 
 
-def gunzip(data: bytes, limit: int) -> bytes:
+def gunzip(data: bytes | bytearray, limit: int) -> bytes:
     """The content of a gzip body, never more than the limit."""
     content = bytearray()
     for _ in range(GZIP_MEMBERS):

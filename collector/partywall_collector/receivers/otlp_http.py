@@ -2,7 +2,7 @@
 
 import logging
 
-from anyio import to_thread
+from anyio import CapacityLimiter, to_thread
 from google.protobuf.json_format import MessageToJson
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -23,6 +23,7 @@ from partywall_collector.receivers.intake import (
 log = logging.getLogger("partywall.receiver")
 PROTOBUF = "application/x-protobuf"
 JSON = "application/json"
+THREADS = 16
 
 
 def otlp_app(intake: Intake, settings: Http) -> Starlette:
@@ -38,6 +39,8 @@ class _Traces:
     def __init__(self, intake: Intake, limit: int) -> None:
         self._intake = intake
         self._limit = limit
+        self._held = 0
+        self._threads = CapacityLimiter(THREADS)
 
     async def export(self, request: Request) -> Response:
         try:
@@ -59,25 +62,31 @@ class _Traces:
             raise Refused(
                 Reason.MEDIA_TYPE, f"Content-Encoding must be gzip or identity, not `{encoding}`"
             )
-        raw = await self._body(request)
+        raw = bytearray()
 
         def take() -> None:
-            body = gunzip(raw, self._limit) if encoding == "gzip" else raw
+            body = gunzip(raw, self._limit) if encoding == "gzip" else bytes(raw)
             self._intake.take(principal, body, json=media_type == JSON)
 
-        await to_thread.run_sync(take)
+        try:
+            await self._read(request, raw)
+            await to_thread.run_sync(take, limiter=self._threads)
+        finally:
+            self._held -= len(raw)
         return Response(b"{}" if media_type == JSON else b"", media_type=media_type)
 
-    async def _body(self, request: Request) -> bytes:
-        body = bytearray()
+    async def _read(self, request: Request, raw: bytearray) -> None:
+        """The body as it was sent, within the limits of one request and of all together."""
         try:
             async for chunk in request.stream():
-                body += chunk
-                if len(body) > self._limit:
+                raw += chunk
+                self._held += len(chunk)
+                if len(raw) > self._limit:
                     raise Refused(Reason.TOO_LARGE, too_large(self._limit))
+                if self._held > max(self._intake.memory_bytes, len(raw)):
+                    raise Refused(Reason.FULL, "too many large requests arrive at the same time")
         except ClientDisconnect:
             raise Refused(Reason.INVALID, "the sender went away") from None
-        return bytes(body)
 
     def _refusal(self, request: Request, refused: Refused) -> Response:
         self._intake.counters.refuse(refused.reason.word)
@@ -86,7 +95,7 @@ class _Traces:
             headers["Retry-After"] = str(RETRY_AFTER)
         if refused.reason is Reason.UNAUTHENTICATED:
             headers["WWW-Authenticate"] = "Bearer"
-        if refused.reason is Reason.TOO_LARGE:
+        if refused.reason in (Reason.TOO_LARGE, Reason.FULL):
             headers["Connection"] = "close"  # the rest of the body is not read
         status = refused.status()
         if _media_type(request) == JSON:
