@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from partywall_analyzer.chains import draw, lanes
+from partywall_analyzer.chains import draw
 from partywall_analyzer.explain import LONGEST, Speaker, Told, clean, duration
 from partywall_analyzer.model import Candidate as Found
 from partywall_analyzer.model import (
@@ -25,7 +25,7 @@ from partywall_analyzer.model import (
     Severity,
     Verdict,
 )
-from partywall_analyzer.picture import print_finding
+from partywall_analyzer.picture import lanes, print_finding
 from partywall_analyzer.rules import rule, rules
 from partywall_analyzer.spans import Access, Span
 from partywall_analyzer.verdict import REASONS, Judge, Judgement
@@ -177,8 +177,8 @@ def test_every_reason_has_words() -> None:
 def test_times_are_told_as_a_person_would() -> None:
     """Seconds, minutes, hours, days."""
     assert [duration(s) for s in (-5, 0.25, 90, 600, 7_200, 200_000)] == [
-        "0 s",
-        "0.25 s",
+        "0 ms",
+        "250 ms",
         "90 s",
         "10 minutes",
         "2 hours",

@@ -1,11 +1,11 @@
 """Turns a finding into nodes and hops: what the terminal and the dashboard draw."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
 from partywall_analyzer.explain import Told, clean
-from partywall_analyzer.model import EXTERNAL, READS, Chain, Hop, Node, Proof, Ref, iso, moment
+from partywall_analyzer.model import READS, Chain, Hop, Node, Proof, Ref, iso, moment
 from partywall_analyzer.spans import Span
 from partywall_analyzer.weave import Line, Message, Weave, Witness
 
@@ -186,16 +186,3 @@ def _handoff(canvas: Canvas, told: Told, weave: Weave, sink: Span) -> None:
         parent = _step(canvas, above[-1])
         canvas.hop(parent, child, "handed off", Proof.P1, sink)
         canvas.cross(parent, child)
-
-
-def lanes(chain: Chain) -> list[str]:
-    """The tenants of a chain in the order in which they appear, what is outside last."""
-    seen = dict.fromkeys(node.tenant for node in _in_order(chain))
-    return sorted(seen, key=lambda tenant: tenant in (EXTERNAL, ""))
-
-
-def _in_order(chain: Chain) -> Iterable[Node]:
-    nodes = {node.id: node for node in chain.nodes}
-    for hop in chain.hops:
-        yield nodes[hop.source]
-        yield nodes[hop.target]

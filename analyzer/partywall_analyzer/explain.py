@@ -239,11 +239,11 @@ def _after(told: Told) -> str:
 
 
 def duration(seconds: float) -> str:
-    """A span of time in the unit that a person would use."""
-    for size, unit in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
+    """A length of time in the unit that a person would use."""
+    for size, unit in ((86_400, "days"), (3_600, "hours"), (60, "minutes")):
         if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {unit}s"
-    return f"{max(seconds, 0):.3g} s"
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.3g} s" if seconds >= 1 else f"{max(seconds, 0) * 1_000:.0f} ms"
 
 
 def _proved(told: Told) -> str:

@@ -8,7 +8,6 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from partywall_analyzer.chains import lanes
 from partywall_analyzer.model import (
     EXTERNAL,
     Answer,
@@ -35,7 +34,7 @@ STYLES: Final = {
     Severity.INFO: "dim",
 }
 WIDEST: Final = 100
-NARROWEST_LANE: Final = 20
+NARROWEST_LANE: Final = 18
 _SHOWN_CALLS: Final = 5
 _WARNING: Final = "!"
 
@@ -109,24 +108,52 @@ def _footer(finding: Finding) -> Text:
 # --- Lanes -------------------------------------------------------------------------------------
 
 
+def lanes(chain: Chain) -> list[str]:
+    """The tenants of a chain in the order in which they appear, what is outside last."""
+    nodes = {node.id: node for node in chain.nodes}
+    ends = (nodes[end] for hop in chain.hops for end in (hop.source, hop.target))
+    seen = dict.fromkeys(node.tenant for node in ends)
+    return sorted(seen, key=lambda tenant: tenant in (EXTERNAL, ""))
+
+
 def _lanes(chain: Chain, width: int) -> Iterator[RenderableType]:
-    tenants = lanes(chain)
-    column = (width - 3 * max(len(tenants) - 1, 0)) // max(len(tenants), 1)
     if not chain.hops:
         return
-    if column < NARROWEST_LANE:
+    tenants = lanes(chain)
+    widths = _widths(chain, tenants, width - 3 * (len(tenants) - 1))
+    if min(widths) < NARROWEST_LANE:
         yield from _listed(chain)
-        return
-    yield from _Lanes(chain, tenants, column).rows()
+    else:
+        yield from _Lanes(chain, tenants, widths).rows()
+
+
+def _widths(chain: Chain, tenants: Sequence[str], room: int) -> list[int]:
+    """As wide as each lane needs; where there is no room for all, the widest ones give way."""
+    nodes = {node.id: node for node in chain.nodes}
+    needs = {tenant: max(NARROWEST_LANE, cell_len(_lane_name(tenant))) for tenant in tenants}
+
+    def need(tenant: str, text: str, more: int) -> None:
+        needs[tenant] = max(needs[tenant], cell_len(text) + more)
+
+    for node in nodes.values():
+        if node.tenant in needs:
+            need(node.tenant, f"{node.kind} {node.label}", 8)
+    for hop in chain.hops:
+        across = nodes[hop.source].tenant != nodes[hop.target].tenant
+        need(nodes[hop.source].tenant, _labels(hop)[0], 8 if across else 4)
+    widths = [needs[tenant] for tenant in tenants]
+    while sum(widths) > max(room, 0):
+        widths[widths.index(max(widths))] -= 1
+    return widths
 
 
 class _Lanes:
     """The rows of a picture: a node stands in the lane of its tenant, a hop leads to the next."""
 
-    def __init__(self, chain: Chain, tenants: Sequence[str], column: int) -> None:
+    def __init__(self, chain: Chain, tenants: Sequence[str], widths: Sequence[int]) -> None:
         self._chain = chain
         self._tenants = list(tenants)
-        self._column = column
+        self._widths = widths
         self._nodes = {node.id: node for node in chain.nodes}
         self._numbers: dict[str, int] = {}
         self._last = ""
@@ -140,7 +167,9 @@ class _Lanes:
             if hop.source != self._last:
                 yield self._node_row(source)
             if source.tenant == target.tenant:
-                yield self._row({self._lane(source): Text(f"  │ {_told(hop)}", style="dim")})
+                at = self._lane(source)
+                label = _fitting(_labels(hop), self._widths[at] - 4)
+                yield self._row({at: Text(f"  │ {label}", style="dim")})
                 yield self._node_row(target)
             else:
                 yield self._across(hop, self._lane(source), target)
@@ -161,46 +190,54 @@ class _Lanes:
 
     def _row(self, cells: dict[int, Text]) -> Text:
         row = Text(no_wrap=True, overflow="ellipsis")
-        for at in range(len(self._tenants)):
+        for at, width in enumerate(self._widths):
             row.append_text(Text(" ║ ", style="dim") if at else Text())
-            row.append_text(_fitted(cells.get(at, Text()), self._column))
+            row.append_text(_fitted(cells.get(at, Text()), width))
         return row
 
     def _across(self, hop: Hop, start: int, target: Node) -> Text:
         """An arrow through the walls to a node, its label in the lane that it leaves."""
         end = self._lane(target)
         line, style = ("━", "bold red") if hop.crossing else ("─", "dim")
-        label = f" {_told(hop)} " + ("CROSSES " if hop.crossing else "")
         row = Text(no_wrap=True, overflow="ellipsis")
-        for at in range(len(self._tenants)):
+        for at, width in enumerate(self._widths):
             through = min(start, end) < at <= max(start, end)
             if at:
-                row.append(
-                    f"{line}╫{line}" if through else " ║ ", style=style if through else "dim"
-                )
+                wall_style = style if through else "dim"
+                row.append(f"{line}╫{line}" if through else " ║ ", style=wall_style)
             if at == end:
-                row.append_text(self._arrival(target, start < end, line, style))
-            elif min(start, end) <= at <= max(start, end):
-                text = label if at == start else ""
-                row.append(self._departure(text, start < end, line), style=style)
+                row.append_text(_arrival(self._named(target), start < end, line, style, width))
+            elif at == start:
+                row.append(_departure(_labels(hop), start < end, line, width), style=style)
             else:
-                row.append(" " * self._column)
+                row.append((line if through else " ") * width, style=style)
         return row
 
-    def _arrival(self, target: Node, rightward: bool, line: str, style: str) -> Text:
-        if rightward:
-            return _fitted(Text.assemble((f"{line}▶", style), self._named(target)), self._column)
-        named = self._named(target)
-        named.truncate(self._column - 3, overflow="ellipsis")
-        rest = line * (self._column - named.cell_len - 2)
-        return Text.assemble(named, (f" ◀{rest}", style))
 
-    def _departure(self, label: str, rightward: bool, line: str) -> str:
-        if not label:
-            return line * self._column
-        text = set_cell_size(label, min(cell_len(label), self._column - 4))
-        rest = line * (self._column - 2 - cell_len(text))
-        return f"  {text}{rest}" if rightward else f"{rest}{text}  "
+def _arrival(named: Text, rightward: bool, line: str, style: str, width: int) -> Text:
+    if rightward:
+        return _fitted(Text.assemble((f"{line}▶", style), named), width)
+    named.truncate(width - 3, overflow="ellipsis")
+    return Text.assemble(named, (f" ◀{line * (width - named.cell_len - 2)}", style))
+
+
+def _departure(labels: Sequence[str], rightward: bool, line: str, width: int) -> str:
+    label = f" {_fitting(labels, width - 8)} "
+    rest = line * (width - 2 - cell_len(label))
+    return f"  {label}{rest}" if rightward else f"{rest}{label}  "
+
+
+def _labels(hop: Hop) -> list[str]:
+    """What a hop says, the longest first; that it crosses is said as long as there is room."""
+    mark = " CROSSES" if hop.crossing else ""
+    clock = f" {hop.time[11:19]}" if hop.time else ""
+    words = [f"{hop.label}{clock} {hop.proof}", f"{hop.label} {hop.proof}", hop.label]
+    return [*(f"{said}{mark}" for said in words), mark.strip() or hop.label]
+
+
+def _fitting(labels: Sequence[str], width: int) -> str:
+    fits = (label for label in labels if cell_len(label) <= width)
+    return next(fits, None) or set_cell_size(labels[-1], max(width, 0))
 
 
 def _listed(chain: Chain) -> Iterator[Text]:
@@ -209,14 +246,8 @@ def _listed(chain: Chain) -> Iterator[Text]:
     for hop in chain.hops:
         ends = [nodes[hop.source], nodes[hop.target]]
         said = [f"{node.kind} {node.label} ({_lane_name(node.tenant)})" for node in ends]
-        mark = "CROSSES " if hop.crossing else ""
         style = "bold red" if hop.crossing else ""
-        yield Text(f"  {said[0]} ─ {_told(hop)} ─▶ {mark}{said[1]}", style=style)
-
-
-def _told(hop: Hop) -> str:
-    clock = f" {hop.time[11:19]}" if hop.time else ""
-    return f"{hop.label}{clock} {hop.proof}"
+        yield Text(f"  {said[0]} ─ {_labels(hop)[0]} ─▶ {said[1]}", style=style)
 
 
 def _lane_name(tenant: str) -> str:
