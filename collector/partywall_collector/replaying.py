@@ -66,8 +66,8 @@ class Target:
     """Where to send, and where to see what became of it."""
 
     connect: Callable[[], Transport]
-    finish: Callable[[], object] = lambda: None
-    """Called after the last batch; then everything acknowledged is in the store."""
+    finish: Callable[[], bool] = lambda: False
+    """Called after the last batch; True if everything acknowledged is in the store by then."""
     store: Store | None = None
     principal: str = ""
 
@@ -111,13 +111,15 @@ def replay(
     except KeyboardInterrupt:
         summary.interrupted = True
     tell("loading")
-    target.finish()
+    loaded = target.finish()
     summary.acknowledged_requests = sender.acknowledged.requests
     summary.acknowledged_spans = sender.acknowledged.spans
     summary.rejected_spans = sender.acknowledged.rejected
     summary.retries = sender.acknowledged.retries
     if target.store:
-        _count(target.store, {"since": since, "principal": target.principal}, summary)
+        deadline = time.monotonic() + (0 if loaded else LOADING_PATIENCE)
+        window = {"since": since, "principal": target.principal}
+        _count(target.store, window, summary, deadline)
     summary.seconds = round(time.monotonic() - start, 3)
     return summary
 
@@ -147,9 +149,8 @@ def _batches(
         yield Batch(b"".join(bodies), len(bodies), spans)
 
 
-def _count(store: Store, window: dict[str, Any], summary: Summary) -> None:
+def _count(store: Store, window: dict[str, Any], summary: Summary, deadline: float) -> None:
     """Ask the store what arrived; a running collector may take a moment to load it."""
-    deadline = time.monotonic() + LOADING_PATIENCE
     while True:
         accepted = store.rows(statement(SQL, "replayed_spans"), window)
         quarantined = store.rows(statement(SQL, "replayed_quarantine"), window)

@@ -20,6 +20,8 @@ from partywall_collector.store import Store, StoreError, StoreUnavailable, open_
 
 DEFAULT_STORE = "chdb://.partywall"
 
+WIDE = 4000
+
 EXAMPLE = """\
 examples:
   partywall registry load registry.yaml approvals.jsonl
@@ -203,7 +205,8 @@ def _print_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         table.add_column(name, overflow="fold")
     for row in rows:
         table.add_row(*map(Text, row))
-    Console().print(table)
+    # In a pipe a row is a line, so that it can be searched.
+    Console(width=None if sys.stdout.isatty() else WIDE).print(table)
 
 
 def _cell(value: object, form: Form) -> str:
