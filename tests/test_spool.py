@@ -65,6 +65,15 @@ def test_any_bytes_are_either_envelopes_or_torn(noise: bytes) -> None:
         list(read(noise))
 
 
+def test_a_field_of_a_newer_version_is_passed_over() -> None:
+    """After a downgrade an acknowledged envelope is still an envelope."""
+    head, body = frame(Envelope("agents", ("acme",), "A1", 7, b"body"))
+    extra = b"\x3a\x02hi" + b"\x40\x96\x01" + b"\x49" + bytes(8) + b"\x55" + bytes(4)
+    longer = bytes((head[0] + len(extra),)) + extra + head[1:] + body
+    [(_, envelope)] = read(longer)
+    assert envelope == Envelope("agents", ("acme",), "A1", 7, b"body")
+
+
 @settings(max_examples=40, deadline=None)
 @given(bodies=st.lists(st.binary(max_size=200), min_size=1, max_size=8), data=st.data())
 def test_a_torn_tail_keeps_exactly_the_acknowledged_envelopes(

@@ -103,10 +103,17 @@ def _envelope(data: bytes, at: int, end: int) -> Envelope:
     while at < end:
         tag = data[at]
         at += 1
-        if tag == Tag.RECEIVED_AT:
-            size = 8
-        else:
-            size, at = _varint_at(data, at)
+        match tag & 7:  # the wire type
+            case 0:
+                (_, at), size = _varint_at(data, at), 0
+            case 1:
+                size = 8
+            case 2:
+                size, at = _varint_at(data, at)
+            case 5:
+                size = 4
+            case _:
+                raise TornFrame(f"no field has the tag {tag:#x} at byte {at}")
         value = data[at : at + size]
         at += size
         if at > end:
@@ -126,7 +133,7 @@ def _envelope(data: bytes, at: int, end: int) -> Envelope:
                 case Tag.REQUEST:
                     request = value
                 case _:
-                    raise TornFrame(f"no field has the tag {tag:#x} at byte {at}")
+                    pass  # a field that a newer version writes
         except UnicodeDecodeError:
             raise TornFrame(f"broken text before byte {at}") from None
     if request is None or hashlib.sha256(request).digest() != digest:

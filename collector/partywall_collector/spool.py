@@ -57,7 +57,8 @@ class Segment:
     size: int
     requests: int
     spans: int
-    sealed_at: float
+    since: float
+    """When it began to wait, on the monotonic clock."""
     recovered: bool = False
     """Written by an earlier process, or a half: it may have been loaded before."""
 
@@ -100,6 +101,7 @@ class Spool:
         self.folder = folder
         self.limits = limits or Limits()
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _sync_folder(folder.parent)
         self._lock_file = _lock(folder)
         self._change = threading.Condition()
         self._waiting: list[_Waiting] = []
@@ -162,10 +164,10 @@ class Spool:
             if part:
                 path = segment.path.with_name(f"{segment.id}.{name}.sealed")
                 size = _write_whole(path, part)
-                halves.append(Segment(path, size, len(part), 0, segment.sealed_at, True))
+                halves.append(Segment(path, size, len(part), 0, segment.since, True))
         if damage:
             kept = segment.path.with_suffix(".damaged")
-            kept.write_bytes(damage)
+            _write_whole(kept, [damage])
             log.error("%s: %d damaged bytes of a segment are kept there", kept, len(damage))
         _sync_folder(self.folder)
         segment.path.unlink()
@@ -185,10 +187,10 @@ class Spool:
     def backlog(self) -> tuple[int, int, float]:
         """Segments that wait, bytes on disk, and the age in seconds of the oldest of them."""
         with self._change:
-            born = [segment.sealed_at for segment in self._sealed[:1]]
+            born = [segment.since for segment in self._sealed[:1]]
             if not born and self._open:
                 born = [self._open.born]
-            age = max(0.0, time.time() - born[0]) if born else 0.0
+            age = time.monotonic() - born[0] if born else 0.0
             return len(self._sealed) + bool(self._open), self._on_disk(), age
 
     def close(self) -> None:
@@ -232,13 +234,13 @@ class Spool:
         limits = self.limits
         if segment.spans >= limits.segment_spans or segment.size >= limits.segment_bytes:
             return True
-        old = time.time() - segment.born >= self.limits.segment_age
+        old = time.monotonic() - segment.born >= self.limits.segment_age
         return segment.broken or self._seal_asked or (old and not self._sealed)
 
     def _patience(self) -> float | None:
         if self._open is None or self._sealed:
             return None  # a request, or the loader's `remove`, wakes the writer
-        return max(0.001, self._open.born + self.limits.segment_age - time.time())
+        return max(0.001, self._open.born + self.limits.segment_age - time.monotonic())
 
     def _batch(self) -> list[_Waiting]:
         """What the open segment has room for, in the order of arrival; at least one request."""
@@ -285,7 +287,7 @@ class Spool:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
         _sync_folder(self.folder)
         with self._change:
-            self._open = _Open(path, descriptor, time.time())
+            self._open = _Open(path, descriptor, time.monotonic())
         return self._open
 
     def _cut_back(self) -> None:
@@ -306,7 +308,7 @@ class Spool:
                 segment.path = segment.path.rename(segment.path.with_suffix(".sealed"))
                 _sync_folder(self.folder)
                 counts = (segment.size, segment.requests, segment.spans)
-                sealed = [Segment(segment.path, *counts, sealed_at=time.time())]
+                sealed = [Segment(segment.path, *counts, since=segment.born)]
             else:
                 segment.path.unlink()
         except OSError as error:
@@ -351,8 +353,7 @@ def _recover(folder: Path) -> Iterator[Segment]:
             path.unlink()
     _sync_folder(folder)
     for path in sorted(folder.glob("*.sealed")):
-        stat = path.stat()
-        yield Segment(path, stat.st_size, 0, 0, stat.st_mtime, recovered=True)
+        yield Segment(path, path.stat().st_size, 0, 0, time.monotonic(), recovered=True)
 
 
 def _write_all(descriptor: int, pieces: list[bytes]) -> None:
