@@ -42,8 +42,8 @@ class Rule:
 @cache
 def rules() -> tuple[Rule, ...]:
     """Every rule of the folder, in order of its id."""
-    modules = (import_module(f"{__name__}.{module.name}") for module in iter_modules(__path__))
-    found: list[Rule] = [module.RULE for module in modules]
+    names = [module.name for module in iter_modules(__path__) if not module.name.startswith("_")]
+    found: list[Rule] = [import_module(f"{__name__}.{name}").RULE for name in names]
     return tuple(sorted(found, key=lambda rule: rule.id))
 
 
