@@ -119,7 +119,7 @@ class OtlpFile:
                     try:
                         yield from_json(text)
                     except NotOtlp as error:
-                        raise damage(str(error)) from None
+                        raise damage(f"{error} (one request a line is expected)") from None
                 line += 1
             if len(rest) > RECORD_LIMIT:
                 raise damage(f"longer than {RECORD_LIMIT:,} bytes; one request a line is expected")

@@ -6,14 +6,13 @@ import json
 import os
 import secrets
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
 
 from partywall_collector.registry.load import Loaded, RegistryRefused, current, load, write
-from partywall_collector.registry.model import ANY, FOREVER, KINDS, Principal, Tenant
+from partywall_collector.registry.model import ANY, KINDS, Principal, Tenant
 from partywall_collector.registry.schema import Form, entry_of, slots
 from partywall_collector.registry.values import close_to
 from partywall_collector.store import Store, StoreError, StoreUnavailable, open_store
@@ -122,12 +121,10 @@ def _show(options: argparse.Namespace) -> int:
     if options.json:
         _print_json({kind: [entry_of(r) for r in found] for kind, found in records.items()})
     elif options.kind:
-        shown = [slot for slot in slots(KINDS[options.kind]) if slot.form is not Form.REQUEST]
-        rows = [
-            [_cell(getattr(record, slot.name), slot.form) for slot in shown]
-            for record in records[options.kind]
-        ]
-        _print_table([slot.name for slot in shown], rows)
+        hidden = (Form.REQUEST, Form.DERIVED)
+        keys = [slot.key for slot in slots(KINDS[options.kind]) if slot.form not in hidden]
+        entries = map(entry_of, records[options.kind])
+        _print_table(keys, [[_cell(entry, key) for key in keys] for entry in entries])
     else:
         _print_table(
             ["kind", "in force"], [[kind, str(len(found))] for kind, found in records.items()]
@@ -209,19 +206,20 @@ def _print_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     Console(width=None if sys.stdout.isatty() else WIDE).print(table)
 
 
-def _cell(value: object, form: Form) -> str:
-    match value:
-        case str() if form is Form.DIGEST:
-            return f"{value[:8]}..." if value else ""
-        case datetime():
-            return "" if value == FOREVER else value.isoformat(" ", "seconds")
-        case tuple():
-            items = cast("tuple[str | tuple[str, str], ...]", value)
-            return ", ".join(item if isinstance(item, str) else " ".join(item) for item in items)
-        case bool():
-            return "yes" if value else ""
-        case _:
-            return str(value)
+def _cell(entry: Mapping[str, Any], path: str) -> str:
+    """The value of a key as a person reads it; a dot leads into a mapping."""
+    key, _, inner = path.partition(".")
+    value = entry.get(key, "")
+    if inner:
+        return _cell(value or {}, inner)
+    if key == "token_sha256" and value:
+        return f"{value[:8]}..."
+    if isinstance(value, list):
+        items = cast("list[str | dict[str, str]]", value)
+        return ", ".join(
+            item if isinstance(item, str) else " ".join(item.values()) for item in items
+        )
+    return {True: "yes", False: ""}[value] if isinstance(value, bool) else str(value)
 
 
 def _print_json(value: object) -> None:
