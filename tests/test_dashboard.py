@@ -114,7 +114,7 @@ def shown(at: AppTest) -> str:
     """All words on a page that has run without an error."""
     assert not at.exception
     kinds = ("title", "subheader", "caption", "info", "success", "warning", "error", "metric")
-    words = [str(element.value) for kind in kinds for element in at.get(kind)]
+    words = [str(getattr(element, "value", "")) for kind in kinds for element in at.get(kind)]
     return "\n".join(words + [element.proto.body for element in at.get("html")])
 
 

@@ -8,14 +8,21 @@ from typing import Any, Final
 from partywall_analyzer.model import EXTERNAL, Chain, Hop, Node
 from partywall_dashboard.settings import LANES
 
-WIDTH: Final = 168
+NARROWEST: Final = 104
+WIDEST: Final = 196
 HEIGHT: Final = 44
-BETWEEN_COLUMNS: Final = 84
-FOR_A_CROSSING: Final = 84
-"""More room between two columns where a hop goes through the wall: its words stand there."""
+BETWEEN_COLUMNS: Final = 56
 BETWEEN_ROWS: Final = 16
+BETWEEN_PORTS: Final = 15.0
 LANE_HEAD: Final = 32
-SIDE: Final = 24
+SIDE: Final = 20
+LETTER: Final = 6.6
+"""The width of a letter of a step, on average."""
+SMALL_LETTER: Final = 5.4
+LABEL: Final = 17
+"""Letters that a hop's label shows."""
+PILL: Final = 148
+"""The room for the words on a hop through the wall."""
 
 OUTSIDE: Final = "outside all tenants"
 SHARED: Final = "shared"
@@ -45,7 +52,7 @@ class Step:
     lane: str
     x: int
     y: int
-    width: int = WIDTH
+    width: int
     height: int = HEIGHT
 
 
@@ -171,10 +178,11 @@ def columns(nodes: Sequence[Node], hops: Sequence[Hop]) -> dict[str, int]:
 
 def place(chain: Chain, colour: dict[str, str]) -> Picture:
     """The whole picture."""
-    hops = known_hops(chain)
+    hops = _merged(known_hops(chain))
     column = columns(chain.nodes, hops)
     row = _rows(chain.nodes, hops, column)
-    left = _lefts(hops, column)
+    widths = _widths(chain.nodes, column)
+    left = _lefts(hops, column, widths)
     lanes: list[Lane] = []
     steps: list[Step] = []
     y = 0
@@ -191,49 +199,88 @@ def place(chain: Chain, colour: dict[str, str]) -> Picture:
                 name,
                 left[column[node.id]],
                 y + LANE_HEAD + row[node.id] * (HEIGHT + BETWEEN_ROWS),
+                widths[column[node.id]],
             )
             for node in here
         ]
         y += height + 8
-    width = left[-1] + WIDTH + SIDE
+    width = left[-1] + widths[-1] + SIDE
     return Picture(tuple(steps), _ports(hops, steps), tuple(lanes), width, max(0, y - 8))
 
 
-def _lefts(hops: Sequence[Hop], column: dict[str, int]) -> list[int]:
-    """Where each column begins."""
-    wide = {column[hop.target] for hop in hops if hop.crossing}
+def _merged(hops: Iterable[Hop]) -> list[Hop]:
+    """One line between two steps, with the words of all hops there and their best proof."""
+    between: dict[tuple[str, str], list[Hop]] = defaultdict(list)
+    for hop in hops:
+        between[hop.source, hop.target].append(hop)
+    return [
+        replace(
+            same[0],
+            label=", ".join(dict.fromkeys(hop.label for hop in same if hop.label)),
+            proof=max(hop.proof for hop in same),
+            crossing=any(hop.crossing for hop in same),
+        )
+        for same in between.values()
+    ]
+
+
+def _widths(nodes: Sequence[Node], column: dict[str, int]) -> list[int]:
+    """Each column is as wide as its longest label needs, within limits."""
+    widths = [NARROWEST] * (1 + max(column.values(), default=0))
+    for node in nodes:
+        needed = min(WIDEST, int(48 + LETTER * len(node.label)))
+        widths[column[node.id]] = max(widths[column[node.id]], needed)
+    return widths
+
+
+def _lefts(hops: Sequence[Hop], column: dict[str, int], widths: Sequence[int]) -> list[int]:
+    """Where each column begins: before it there is room for the words on the hops into it."""
+    room = [BETWEEN_COLUMNS] * len(widths)
+    for hop in hops:
+        words = PILL if hop.crossing else 26 + int(SMALL_LETTER * min(LABEL, len(hop.label)))
+        room[column[hop.target]] = max(room[column[hop.target]], words)
     left = [SIDE]
-    for place in range(1, max(column.values(), default=0) + 1):
-        between = BETWEEN_COLUMNS + (FOR_A_CROSSING if place in wide else 0)
-        left.append(left[-1] + WIDTH + between)
+    for before in range(len(widths) - 1):
+        left.append(left[-1] + widths[before] + room[before + 1])
     return left
 
 
 def _rows(nodes: Sequence[Node], hops: Sequence[Hop], column: dict[str, int]) -> dict[str, int]:
-    """The row of each node in its lane: beside what leads to it, where that place is free."""
-    tenant = {node.id: lane_of(node.tenant) for node in nodes}
+    """The row of each node in its lane: beside what leads to it, and under no line in passing."""
+    lane = {node.id: node.tenant for node in nodes}
     taken: set[tuple[str, int, int]] = set()
     row: dict[str, int] = {}
     for id in sorted(column, key=column.__getitem__):
-        sources = [
-            hop.source for hop in hops if hop.target == id and tenant[hop.source] == tenant[id]
-        ]
+        sources = [hop.source for hop in hops if hop.target == id and lane[hop.source] == lane[id]]
         at = min((row[source] for source in sources if source in row), default=0)
-        while (tenant[id], column[id], at) in taken:
+        while (lane[id], column[id], at) in taken:
             at += 1
-        taken.add((tenant[id], column[id], at))
+        taken.add((lane[id], column[id], at))
         row[id] = at
+        for hop in hops:
+            if hop.source == id and lane[hop.target] == lane[id]:
+                passed = range(column[id] + 1, column[hop.target])
+                taken |= {(lane[id], between, at) for between in passed}
     return row
 
 
 def _ports(hops: Sequence[Hop], steps: Sequence[Step]) -> tuple[Line, ...]:
     """Hops that share a side of a step are kept apart, in the order of their other ends."""
-    height = {step.id: step.y for step in steps}
-    leaves = _spread([(hop.source, height[hop.target]) for hop in hops])
-    enters = _spread([(hop.target, height[hop.source]) for hop in hops])
+    at = {step.id: step for step in steps}
+    onward = [hop for hop in hops if at[hop.source].x < at[hop.target].x]
+    leaves = _spread([(hop.source, at[hop.target].y) for hop in onward])
+    enters = _spread([(hop.target, at[hop.source].y) for hop in onward])
+    ports = {id(hop): ends for hop, *ends in zip(onward, leaves, enters, strict=True)}
     return tuple(
-        Line(hop.source, hop.target, hop.label, hop.proof.value, hop.crossing, out, into)
-        for hop, out, into in zip(hops, leaves, enters, strict=True)
+        Line(
+            hop.source,
+            hop.target,
+            hop.label,
+            hop.proof.value,
+            hop.crossing,
+            *ports.get(id(hop), (0.0, 0.0)),
+        )
+        for hop in hops
     )
 
 
@@ -245,7 +292,7 @@ def _spread(ends: Sequence[tuple[str, int]]) -> list[float]:
         at[id].append(i)
     for sharing in at.values():
         sharing.sort(key=lambda i: ends[i][1])
-        gap = min(11.0, 26.0 / max(1, len(sharing) - 1))
+        gap = min(BETWEEN_PORTS, 30.0 / max(1, len(sharing) - 1))
         for place, i in enumerate(sharing):
             offsets[i] = round((place - (len(sharing) - 1) / 2) * gap, 1)
     return offsets

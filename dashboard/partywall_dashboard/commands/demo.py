@@ -115,7 +115,7 @@ def show(console: Console, outcome: Outcome) -> None:
     if others:
         console.print(Text("\nAlso on record:"))
         for finding in others:
-            console.print(also(finding))
+            console.print(also(finding), soft_wrap=True)
     console.print()
 
 

@@ -61,11 +61,22 @@ function pill(text, [x, y], judged) {
   return group;
 }
 
+// A hop that leads back (a result returned) goes over the top of the steps.
+function hopBack(item, from, to) {
+  const x1 = from.x + from.width / 2, x2 = to.x + to.width / 2;
+  const over = Math.min(from.y, to.y) - 20;
+  const line = draw('path', {
+    class: 'hop back', d: `M${x1} ${from.y}C${x1} ${over} ${x2} ${over} ${x2} ${to.y - 2}`, 'marker-end': 'url(#head)',
+  });
+  line.append(draw('title', {}, `${item.label || 'leads back'} · ${item.proof}`));
+  return [line, item.label ? draw('text', { class: 'label middle', x: (x1 + x2) / 2, y: over + 9 }, cut(item.label, 17)) : null];
+}
+
 function hop(item, from, to, judged, taken) {
+  if (to.x <= from.x && !item.crossing) return hopBack(item, from, to);
   const x1 = from.x + from.width, y1 = from.y + from.height / 2 + item.leaves;
   const x2 = to.x - 2, y2 = to.y + to.height / 2 + item.enters;
-  const back = x2 < x1;
-  const bend = back ? 60 : item.crossing ? 48 : Math.max(34, (x2 - x1) / 2);
+  const bend = item.crossing ? 48 : Math.max(34, (x2 - x1) / 2);
   const line = draw('path', {
     class: item.crossing ? 'hop crossing ' + judged : 'hop',
     d: `M${x1} ${y1}C${x1 + bend} ${y1} ${x2 - bend} ${y2} ${x2} ${y2}`,
@@ -91,7 +102,7 @@ function step(item, selected, choose) {
   group.append(
     draw('rect', { width: item.width, height: item.height, rx: 8 }),
     sign,
-    draw('text', { x: 34, y: 19 }, cut(item.label, 19)),
+    draw('text', { x: 34, y: 19 }, cut(item.label, Math.floor((item.width - 40) / 6.4))),
     draw('text', { class: 'kind', x: 34, y: 33 }, item.kind),
     draw('title', {}, `${item.label} (${item.kind}), ${item.lane}`),
   );
@@ -164,7 +175,9 @@ export default function ({ parentElement, data, setStateValue }) {
   const hold = () => lanes.forEach(([, name]) => name.setAttribute('transform', `translate(${host.scrollLeft / scale},0)`));
   host.onscroll = hold;
   const first = picture.hops.find((item) => item.crossing);
-  host.scrollLeft = fresh && first ? Math.max(0, at.get(first.from).x * scale - host.clientWidth * 0.3) : left;
+  const shown = first ? (at.get(first.to).x + at.get(first.to).width) * scale < host.clientWidth : true;
+  const start = shown ? 0 : at.get(first.from).x * scale - host.clientWidth * 0.3;
+  host.scrollLeft = fresh ? start : left;
   hold();
   const kinds = [...new Set(picture.steps.map((item) => item.kind))];
   root.querySelector('.legend').replaceChildren(...legend(kinds, Boolean(first)));

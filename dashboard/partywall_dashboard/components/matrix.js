@@ -45,7 +45,7 @@ export default function ({ parentElement, data, setTriggerValue }) {
     const ground = shade(ramp, (number / most) ** 0.7);
     button.style.background = `rgb(${ground})`;
     button.style.color = ink(ground);
-    button.setAttribute('aria-label', `${number} findings: a session of ${from} reached ${to}`);
+    button.setAttribute('aria-label', `${number} findings: ${from} reached ${to}`);
     button.onclick = () => setTriggerValue('cell', [from, to]);
     box.append(button);
     return box;
@@ -53,7 +53,7 @@ export default function ({ parentElement, data, setTriggerValue }) {
 
   const table = make('table'), head = make('thead'), body = make('tbody'), top = make('tr');
   table.style.maxWidth = `${190 + 130 * data.to.length}px`;
-  top.append(make('td', 'session of ↓   reached →', 'corner'), ...data.to.map((tenant) => header(tenant, 'col')));
+  top.append(make('td', 'from ↓   reached →', 'corner'), ...data.to.map((tenant) => header(tenant, 'col')));
   head.append(top);
   for (const from of data.from) {
     const row = make('tr');

@@ -108,7 +108,7 @@ def ground(hop: Hop) -> str:
     parts = [
         f"{hop.proof.value} {hop.proof.meaning}",
         f"span {hop.span_id}" if hop.span_id else "",
-        hop.time,
+        hop.time[11:].removesuffix("Z"),
         "through the wall" if hop.crossing else "",
     ]
     return " · ".join(part for part in parts if part)

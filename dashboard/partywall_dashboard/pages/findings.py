@@ -42,7 +42,7 @@ def main() -> None:
             width=160,
         )
         source = st.selectbox(
-            "Session of",
+            "From",
             sources,
             index=None,
             key="src",

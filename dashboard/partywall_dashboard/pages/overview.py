@@ -38,8 +38,8 @@ def main() -> None:
     with left:
         st.subheader("Who reached whom")
         st.caption(
-            "Crossings that nobody authorised. Row: the tenant that the session was bound to. "
-            "Column: whose wall it went through. Click a number."
+            "Crossings that nobody authorised. Row: whose session or data it was. Column: what it "
+            "reached. Click a number."
         )
         cells = [
             (pair.from_tenant, pair.to_tenant, pair.n) for pair in reads.pairs(url, scope, since)
@@ -54,7 +54,7 @@ def main() -> None:
             st.success("Every crossing was authorised.", icon=":material/verified_user:")
     with right:
         st.subheader("Trend")
-        st.caption("Crossings by the day they were last seen, authorised ones included.")
+        st.caption("By the day they were last seen, authorised ones included.")
         over_time(reads.trend(url, scope, since), st.session_state.days or 14)
     st.subheader("Start here")
     page = reads.found(url, scope, since=since, limit=6)
