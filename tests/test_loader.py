@@ -83,10 +83,13 @@ class Unsteady:
         self.before: list[Exception] = []
         self.after: list[Exception] = []
         self.poison = b""
+        self.roomy_for = 1 << 30
 
     def load(self, body: bytes, *, token: str) -> None:
         if self.before:
             raise self.before.pop()
+        if len(body) > self.roomy_for:
+            raise QueryFailed("Code: 241. memory limit exceeded", 241)
         if self.poison and self.poison in body:
             # The worst case: a part of the rows is there, and then the load fails.
             self.store.load(body, token=token)
@@ -188,6 +191,24 @@ def test_a_store_that_reads_nothing_is_not_taken_for_poison(
     assert running.counters.stats(0, 0, 0).poison == 0
 
 
+def test_a_segment_that_is_too_large_for_the_memory_is_loaded_in_halves(
+    home: Store, unsteady: Unsteady, tmp_path: Path
+) -> None:
+    """Nothing is quarantined, nothing waits for ever."""
+    unsteady.roomy_for = 500
+    spool = Spool(tmp_path / "spool", Limits(segment_age=3600))
+    for number in range(1, 8):
+        spool.append("agents", ("acme",), "A1", request(number), 1).result(10)
+    spool.close()
+    running = Running(tmp_path / "spool", unsteady)
+    assert running.spool.wait_loaded(30)
+    running.close()
+    assert span_ids(home) == [1, 2, 3, 4, 5, 6, 7]
+    stats = running.counters.stats(0, 0, 0)
+    assert stats.poison == 0
+    assert stats.loaded_segments > 2
+
+
 def test_bytes_that_are_no_envelope_have_a_code_that_blames_them(home: Store) -> None:
     """What ClickHouse says of broken protobuf is among the codes that lead to a split."""
     for body in (b"\xff\xff garbage", b"\x05\x0a\x64abc"):
@@ -238,6 +259,25 @@ def test_a_segment_that_was_loaded_and_not_deleted_is_not_loaded_again(
         running.close()
     assert span_ids(home) == [1, 2, 3, 4, 5]
     assert one(home, "SELECT count() FROM segments") == 1
+
+
+def test_a_crash_while_a_segment_is_taken_apart_leaves_each_row_once(
+    home: Store, tmp_path: Path
+) -> None:
+    """Rows that a failed load left behind are taken back, and come again under other ids."""
+    folder = tmp_path / "spool"
+    folder.mkdir()
+    data = b"".join(
+        b"".join(frame(Envelope("agents", ("acme",), "A1", time.time_ns(), request(number))))
+        for number in (1, 2, 3)
+    )
+    home.load(data, token="5")
+    (folder / "5.retired").write_bytes(data)
+    running = Running(folder, home)
+    assert running.spool.wait_loaded(20)
+    running.close()
+    assert span_ids(home) == [1, 2, 3]
+    assert one(home, "SELECT count() FROM segments") == 2
 
 
 def test_a_damaged_segment_gives_what_is_whole(home: Store, tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from partywall_collector import spool as spool_module
 from partywall_collector.envelope import Envelope, TornFrame, frame, read
-from partywall_collector.spool import Limits, Spool, SpoolError, SpoolFull, SpoolInUse, envelopes_of
+from partywall_collector.spool import Limits, Spool, SpoolError, SpoolFull, SpoolInUse
+from partywall_collector.spool_files import envelopes_of
 
 LAZY = Limits(segment_age=3600)
 ENVELOPES = st.lists(
@@ -225,7 +226,7 @@ def test_a_segment_is_split_into_two_halves_that_hold_it_all(tmp_path: Path) -> 
     spool = spool_with(tmp_path, b"1", b"2", b"3")
     whole = spool.next(0)
     assert whole is not None
-    spool.split(whole)
+    spool.split(spool.retire(whole))
     found = [requests_of(path) for path in sorted(tmp_path.glob("*.sealed"))]
     assert found == [[b"1", b"2"], [b"3"]]
     half = spool.next(0)
@@ -237,8 +238,12 @@ def test_a_segment_is_split_into_two_halves_that_hold_it_all(tmp_path: Path) -> 
 def test_halves_are_forgotten_while_the_whole_is_still_there(tmp_path: Path) -> None:
     """A crash in the middle of a split leaves each envelope in one segment."""
     (tmp_path / "7.a.sealed").write_bytes(b"half")
-    spool = spool_with(tmp_path, b"1", b"2")
-    assert [path.name for path in tmp_path.glob("*.sealed")] == ["7.sealed"]
+    (tmp_path / "7.retired").write_bytes(b"whole")
+    spool = Spool(tmp_path, LAZY)
+    segment = spool.next(0)
+    assert segment is not None
+    assert (segment.path.name, segment.retired) == ("7.retired", True)
+    assert not list(tmp_path.glob("*.sealed"))
     spool.close()
 
 
@@ -249,7 +254,7 @@ def test_damage_in_a_segment_is_kept_apart_and_the_rest_is_loaded(tmp_path: Path
         file.write(b"\xff\xff garbage")
     whole = spool.next(0)
     assert whole is not None
-    spool.split(whole)
+    spool.split(spool.retire(whole))
     assert [requests_of(path) for path in sorted(tmp_path.glob("*.sealed"))] == [[b"1"], [b"2"]]
     assert (tmp_path / "7.damaged").read_bytes() == b"\xff\xff garbage"
     spool.close()

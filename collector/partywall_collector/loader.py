@@ -17,7 +17,8 @@ from typing import Any
 from partywall_collector.components import RetryOnFailure
 from partywall_collector.envelope import Envelope, TornFrame, frame, read
 from partywall_collector.metrics import Counters
-from partywall_collector.spool import Segment, Spool, envelopes_of
+from partywall_collector.spool import Spool
+from partywall_collector.spool_files import Segment, envelopes_of
 from partywall_collector.store import QueryFailed, Store, StoreError, statement
 
 log = logging.getLogger("partywall.loader")
@@ -27,6 +28,9 @@ CONTENT_ERRORS = frozenset(
     (6, 25, 26, 27, 32, 33, 34, 36, 38, 41, 43, 53, 69, 70, 72, 117, 128, 131, 190, 407, 444, 467)
 )
 """Codes of ClickHouse that blame what is read, not the server: it cannot be parsed or converted."""
+
+MEMORY_LIMIT = 241
+"""A smaller segment may fit; the request is not to blame."""
 
 
 class Loader:
@@ -73,12 +77,13 @@ class Loader:
 
     def _load(self, segment: Segment) -> None:
         data = segment.path.read_bytes()
+        if segment.retired:  # an earlier run, or try, got no further
+            self._forget(data)
+            self._spool.split(segment)
+            return
         try:
             self._store.load(data, token=segment.id)
         except QueryFailed as error:
-            if error.code not in CONTENT_ERRORS:
-                raise
-            self._try_an_empty_request()
             self._isolate(segment, data, error)
             return
         requests = segment.requests or len(envelopes_of(segment.path)[0])
@@ -93,16 +98,20 @@ class Loader:
         self._store.load(empty, token=f"empty-{secrets.token_hex(8)}")
 
     def _isolate(self, segment: Segment, data: bytes, error: QueryFailed) -> None:
-        """Split a segment that cannot be read, or give up on the one envelope that it holds."""
+        """Split a segment that cannot be loaded whole; quarantine one that is a single envelope."""
         frames, damage = envelopes_of(segment.path)
+        alone = len(frames) == 1 and not damage
+        if error.code in CONTENT_ERRORS:
+            self._try_an_empty_request()
+        elif error.code != MEMORY_LIMIT or alone:
+            raise error
+        log.warning("segment %s cannot be loaded and is taken apart: %s", segment.id, error)
+        retired = self._spool.retire(segment)
         self._forget(data)
-        if len(frames) > 1 or damage:
-            log.warning("segment %s cannot be read and is split: %s", segment.id, error)
-            self._spool.split(segment)
-            return
-        for _, envelope in read(b"".join(frames)):
-            self._quarantine(envelope, error)
-        self._spool.remove(segment)
+        if alone:
+            self._quarantine(retired, data, error)
+        else:
+            self._spool.split(retired)
 
     def _forget(self, data: bytes) -> None:
         """Take back what the failed load may have left in some of the tables."""
@@ -114,13 +123,15 @@ class Loader:
         for name in ("forget_spans", "forget_calls", "forget_quarantine"):
             self._store.command(statement(QUERIES, name), {"received_at": stamps})
 
-    def _quarantine(self, envelope: Envelope, error: QueryFailed) -> None:
-        digest = envelope.sha256
-        known = {"sha256": digest.hex(), "received_at": envelope.received_at}
-        log.error("a request of %s cannot be loaded: %s", envelope.principal, error)
-        if not self._known("poison_is_known", known):
-            self._store.insert("quarantine", [_poison_row(envelope, error.code)])
-        self._counters.add(poison=1)
+    def _quarantine(self, segment: Segment, data: bytes, error: QueryFailed) -> None:
+        """Give up on the one envelope of a segment, and say so in a row."""
+        for _, envelope in read(data):
+            log.error("a request of %s cannot be loaded: %s", envelope.principal, error)
+            known = {"sha256": envelope.sha256.hex(), "received_at": envelope.received_at}
+            if not self._known("poison_is_known", known):
+                self._store.insert("quarantine", [_poison_row(envelope, error.code)])
+            self._counters.add(poison=1)
+        self._spool.remove(segment)
 
     def _known(self, query: str, params: Mapping[str, Any]) -> bool:
         return bool(self._store.rows(statement(QUERIES, query), params)[0]["known"])

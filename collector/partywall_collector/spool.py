@@ -2,7 +2,9 @@
 
 A request is acknowledged when its envelope is behind an `fdatasync`. The requests that arrive
 during one sync share the next one. A segment grows as `<id>.open`, is renamed to `<id>.sealed` when
-it is full or old enough, is loaded by the loader, and is deleted once its rows are on disk.
+it is full or old enough, is loaded by the loader, and is deleted once its rows are on disk. One
+that cannot be loaded as it is becomes `<id>.retired` before anything of it is taken back or split:
+rows that are deleted must never meet the id under which they were once loaded.
 """
 
 import contextlib
@@ -13,16 +15,25 @@ import os
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from partywall_collector.envelope import Envelope, TornFrame, frame, read
+from partywall_collector.envelope import Envelope, frame
+from partywall_collector.spool_files import (
+    RETIRED,
+    SEALED,
+    Segment,
+    envelopes_of,
+    recover,
+    sync_folder,
+    write_all,
+    write_whole,
+)
 
 log = logging.getLogger("partywall.spool")
 MIB = 1 << 20
-IOV_MAX = 512
 sync_data: Callable[[int], None] = getattr(os, "fdatasync", os.fsync)
 
 
@@ -47,24 +58,6 @@ class Limits:
     segment_age: float = 0.5
     disk_bytes: int = 4096 * MIB
     memory_bytes: int = 256 * MIB
-
-
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """A sealed file that waits for the loader. The counts are 0 where another process wrote it."""
-
-    path: Path
-    size: int
-    requests: int
-    spans: int
-    since: float
-    """When it began to wait, on the monotonic clock."""
-    recovered: bool = False
-    """Written by an earlier process, or a half: it may have been loaded before."""
-
-    @property
-    def id(self) -> str:
-        return self.path.stem
 
 
 @dataclass(slots=True)
@@ -101,13 +94,13 @@ class Spool:
         self.folder = folder
         self.limits = limits or Limits()
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _sync_folder(folder.parent)
+        sync_folder(folder.parent)
         self._lock_file = _lock(folder)
         self._change = threading.Condition()
         self._waiting: list[_Waiting] = []
         self._waiting_bytes = 0
         self._open: _Open | None = None
-        self._sealed: list[Segment] = list(_recover(folder))
+        self._sealed: list[Segment] = list(recover(folder))
         self._seal_asked = False
         self._closing = False
         self._last_stamp = 0
@@ -146,13 +139,22 @@ class Spool:
     def remove(self, segment: Segment) -> None:
         """Forget a segment whose rows are on disk in the store."""
         segment.path.unlink(missing_ok=True)
-        _sync_folder(self.folder)
+        sync_folder(self.folder)
         with self._change:
             self._sealed.remove(segment)
             self._change.notify_all()
 
+    def retire(self, segment: Segment) -> Segment:
+        """Mark on disk that a segment will not be loaded under its id again."""
+        path = segment.path.rename(segment.path.with_suffix(RETIRED))
+        sync_folder(self.folder)
+        retired = replace(segment, path=path)
+        with self._change:
+            self._sealed[self._sealed.index(segment)] = retired
+        return retired
+
     def split(self, segment: Segment) -> None:
-        """Replace a segment by its two halves, each a segment of its own.
+        """Replace a retired segment by its two halves, each a segment of its own.
 
         The halves count only once the whole is gone: at the next start they are thrown away while
         the whole is still there, so that no envelope is ever in two segments.
@@ -162,16 +164,16 @@ class Spool:
         halves: list[Segment] = []
         for name, part in (("a", frames[:middle]), ("b", frames[middle:])):
             if part:
-                path = segment.path.with_name(f"{segment.id}.{name}.sealed")
-                size = _write_whole(path, part)
+                path = segment.path.with_name(f"{segment.id}.{name}{SEALED}")
+                size = write_whole(path, part)
                 halves.append(Segment(path, size, len(part), 0, segment.since, True))
         if damage:
             kept = segment.path.with_suffix(".damaged")
-            _write_whole(kept, [damage])
+            write_whole(kept, [damage])
             log.error("%s: %d damaged bytes of a segment are kept there", kept, len(damage))
-        _sync_folder(self.folder)
+        sync_folder(self.folder)
         segment.path.unlink()
-        _sync_folder(self.folder)
+        sync_folder(self.folder)
         with self._change:
             at = self._sealed.index(segment)
             self._sealed[at : at + 1] = halves
@@ -263,7 +265,7 @@ class Spool:
             segment = self._open or self._create()
             if segment.broken:
                 raise OSError(errno.EIO, "an earlier write failed")
-            _write_all(segment.descriptor, [piece for item in batch for piece in item.pieces])
+            write_all(segment.descriptor, [piece for item in batch for piece in item.pieces])
             sync_data(segment.descriptor)
         except OSError as error:
             failure = error
@@ -285,7 +287,7 @@ class Spool:
         name = f"{time.time_ns():020d}-{secrets.token_hex(4)}.open"
         path = self.folder / name
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
-        _sync_folder(self.folder)
+        sync_folder(self.folder)
         with self._change:
             self._open = _Open(path, descriptor, time.monotonic())
         return self._open
@@ -305,8 +307,8 @@ class Spool:
         sealed: list[Segment] = []
         try:
             if segment.size:
-                segment.path = segment.path.rename(segment.path.with_suffix(".sealed"))
-                _sync_folder(self.folder)
+                segment.path = segment.path.rename(segment.path.with_suffix(SEALED))
+                sync_folder(self.folder)
                 counts = (segment.size, segment.requests, segment.spans)
                 sealed = [Segment(segment.path, *counts, since=segment.born)]
             else:
@@ -321,71 +323,8 @@ class Spool:
         self._change.notify_all()
 
 
-def envelopes_of(path: Path) -> tuple[list[bytes], bytes]:
-    """The whole frames of a segment file, and the bytes behind them that are none."""
-    data = path.read_bytes()
-    frames, end = list[bytes](), 0
-    with contextlib.suppress(TornFrame):
-        for behind, _ in read(data):
-            frames.append(data[end:behind])
-            end = behind
-    return frames, data[end:]
-
-
-def _recover(folder: Path) -> Iterator[Segment]:
-    """The segments that an earlier process left, oldest first, with torn tails cut off."""
-    for path in folder.glob("*.open"):
-        frames, torn = envelopes_of(path)
-        if torn:
-            log.warning("%s: a torn tail of %d bytes was cut off", path, len(torn))
-        if not frames:
-            path.unlink()
-            continue
-        with path.open("r+b") as file:
-            file.truncate(sum(map(len, frames)))
-            os.fsync(file.fileno())
-        path.rename(path.with_suffix(".sealed"))
-    for path in folder.glob("*.part"):
-        path.unlink()
-    names = {path.stem for path in folder.glob("*.sealed")}
-    for path in folder.glob("*.sealed"):
-        if path.stem.rpartition(".")[0] in names:  # a half whose whole is still there
-            path.unlink()
-    _sync_folder(folder)
-    for path in sorted(folder.glob("*.sealed")):
-        yield Segment(path, path.stat().st_size, 0, 0, time.monotonic(), recovered=True)
-
-
-def _write_all(descriptor: int, pieces: list[bytes]) -> None:
-    for at in range(0, len(pieces), IOV_MAX):
-        part = pieces[at : at + IOV_MAX]
-        written = os.writev(descriptor, part)
-        if written < sum(map(len, part)):  # a short write: the rest goes in one piece
-            rest = memoryview(b"".join(part))[written:]
-            while rest:
-                rest = rest[os.write(descriptor, rest) :]
-
-
-def _write_whole(path: Path, frames: list[bytes]) -> int:
-    """A file that is there whole or not at all."""
-    part = path.with_suffix(".part")
-    with part.open("wb") as file:
-        file.writelines(frames)
-        file.flush()
-        os.fsync(file.fileno())
-    part.rename(path)
-    return sum(map(len, frames))
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def _lock(folder: Path) -> int:
+    """A descriptor that holds the folder for this process."""
     descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
