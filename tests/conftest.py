@@ -18,11 +18,16 @@ def empty_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def store(tmp_path: Path, empty_home: Path) -> Iterator[Store]:
+def home(tmp_path: Path, empty_home: Path) -> Path:
+    """The home folder of an empty store that nobody has open."""
+    return shutil.copytree(empty_home, tmp_path / "home", symlinks=True)
+
+
+@pytest.fixture
+def store(home: Path) -> Iterator[Store]:
     """An empty embedded store of its own.
 
     One process holds one chDB path at a time, so a test that opens another path closes this first.
     """
-    home = shutil.copytree(empty_home, tmp_path / "home", symlinks=True)
     with open_store(f"chdb://{home}", role="owner") as store:
         yield store

@@ -18,18 +18,25 @@ class CannotDecompress(ValueError):
 
 def decompressed(body: bytes, encoding: str, limit: int) -> bytes:
     """Return the first `limit` bytes of a body that was sent in this encoding."""
+    if encoding in ("", "identity"):
+        return body
+    decompressor = _decompressor(encoding)
     try:
-        match encoding:
-            case "" | "identity":
-                return body
-            case "gzip":
-                return zlib.decompressobj(31).decompress(body, limit)
-            case "lz4":
-                decompressor: Any = lz4.frame.LZ4FrameDecompressor()
-                return bytes(decompressor.decompress(body, limit))
-            case "zstd":
-                return zstd.ZstdDecompressor().decompress(body, limit)
-            case _:
-                raise CannotDecompress(f"gzip, lz4 and zstd are read, not {encoding!r}")
+        plain: bytes = decompressor.decompress(body, limit)
     except (zlib.error, zstd.ZstdError, RuntimeError, EOFError) as error:
         raise CannotDecompress(str(error)) from error
+    if not decompressor.eof and len(plain) < limit:
+        raise CannotDecompress(f"the {encoding} body is cut off")
+    return plain
+
+
+def _decompressor(encoding: str) -> Any:
+    match encoding:
+        case "gzip":
+            return zlib.decompressobj(31)
+        case "lz4":
+            return lz4.frame.LZ4FrameDecompressor()
+        case "zstd":
+            return zstd.ZstdDecompressor()
+        case _:
+            raise CannotDecompress(f"gzip, lz4 and zstd are read, not {encoding!r}")

@@ -22,6 +22,7 @@ from partywall_collector.store.statement_kind import (
     without_format,
 )
 
+SYNTAX_ERROR: Final = 62
 NOT_ALLOWED: Final = 497
 UNKNOWN_SETTING: Final = 115
 MAX_RESULT_BYTES: Final = str(1 << 30)
@@ -134,6 +135,8 @@ class Engine:
             self._check_reader(handle, request)
         elif insert := insert_with_data(request.sql):
             return self._insert(handle, insert)
+        if not request.sql.strip():
+            raise Refused("Code: 62. DB::Exception: Empty query. (SYNTAX_ERROR)", SYNTAX_ERROR)
         form = named_format(request.sql) or request.default_format
         result: Any = handle.query(request.sql.decode(), form, params=dict(request.params))
         body: bytes = result.bytes() or b""

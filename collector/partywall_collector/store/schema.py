@@ -37,11 +37,11 @@ def prepare(connection: Connection, where: str) -> None:
 
 def check(connection: Connection, where: str) -> None:
     """Refuse a store that is empty or has the tables of another version."""
+    _check(_version(connection), where)
     if not _rendering(connection):
         raise StoreUnavailable(
             f"the store {where} is empty; load something first, for example with `partywall demo`"
         )
-    _check(_version(connection), where)
 
 
 def put_key(connection: Connection, key: str) -> None:

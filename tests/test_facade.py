@@ -1,0 +1,229 @@
+"""Another process reads and writes an embedded store through its owner, with the stock client."""
+
+import http.client
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import clickhouse_connect
+import pytest
+from clickhouse_connect.driver.exceptions import DatabaseError
+
+from partywall_collector.store import Store, open_store
+from partywall_collector.store.facade import serve
+from partywall_collector.store.home import Account, Endpoint
+from partywall_collector.store.statement_kind import insert_with_data
+
+
+@pytest.fixture(scope="module")
+def owner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    """An owned store that answers; one for all tests of this file."""
+    home = tmp_path_factory.mktemp("facade")
+    with open_store(f"chdb://{home}", role="owner") as store, serve(store):
+        store.insert("tenants", [{"tenant_id": "acme", "placement": "acme"}])
+        store.insert("principals", [{"principal_id": "p", "token_sha256": "digest"}])
+        yield store
+
+
+@pytest.fixture
+def endpoint(owner: Store) -> Endpoint:
+    """Where the owner answers."""
+    said = json.loads((owner.home / "endpoint.json").read_text())
+    writer, reader = Account(**said.pop("writer")), Account(**said.pop("reader"))
+    return Endpoint(**said, writer=writer, reader=reader)
+
+
+def client(endpoint: Endpoint, account: Account) -> Any:
+    """The stock client, as anyone would open it."""
+    return clickhouse_connect.get_client(  # pyright: ignore[reportUnknownMemberType]  # its keyword arguments are untyped
+        host=endpoint.host,
+        port=endpoint.port,
+        username=account.user,
+        password=account.password,
+    )
+
+
+ANOTHER_PROCESS = """
+import json, sys
+import clickhouse_connect
+said = json.load(open(sys.argv[1]))
+client = clickhouse_connect.get_client(
+    host=said["host"], port=said["port"],
+    username=said["writer"]["user"], password=said["writer"]["password"],
+)
+client.command("CREATE TABLE mine (a UInt32, b String) ENGINE = Memory")
+client.insert("mine", [[1, "FORMAT CSV"], [2, "it's \\n"]], column_names=["a", "b"])
+client.command("INSERT INTO mine VALUES", data="(3, 'c')")
+client.command("INSERT INTO mine SELECT 4, 'FORMAT TSV'")
+client.raw_insert("mine", ["a", "b"], b"5,e\\n", fmt="CSV", compression=None)
+rows = client.query("SELECT * FROM mine WHERE a > {a:UInt32} ORDER BY a", parameters={"a": 1})
+with client.query_row_block_stream("SELECT number FROM numbers(100000)") as blocks:
+    streamed = sum(len(block) for block in blocks)
+long = client.query("SELECT length({x:Array(String)})", parameters={"x": ["y" * 99] * 1000})
+client.command("DROP TABLE mine")
+print(json.dumps([rows.result_rows, streamed, long.result_rows]))
+"""
+
+
+def test_the_stock_client_of_another_process_reads_and_writes(owner: Store) -> None:
+    """Commands, inserts of every form, bound parameters short and long, streams."""
+    script = [sys.executable, "-c", ANOTHER_PROCESS, str(owner.home / "endpoint.json")]
+    done = subprocess.run(script, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    rows = [[2, "it's \n"], [3, "c"], [4, "FORMAT TSV"], [5, "e"]]
+    assert json.loads(done.stdout) == [rows, 100_000, [[1000]]]
+
+
+def test_opening_a_path_in_use_finds_the_owner(owner: Store) -> None:
+    """Reader and writer work on the live store, without being told where it answers."""
+    with open_store(owner.url) as writer, open_store(owner.url, role="reader") as reader:
+        writer.insert("datasets", [{"pattern": "a", "owner": "acme"}])
+        assert reader.rows("SELECT owner FROM datasets") == [{"owner": "acme"}]
+        assert reader.rows("SELECT owner FROM datasets WHERE 0") == []
+
+
+def test_an_empty_result_has_its_columns(endpoint: Endpoint) -> None:
+    """A table with no rows is still a table."""
+    reader = client(endpoint, endpoint.reader)
+    result = reader.query("SELECT tenant_id, placement AS p FROM tenants WHERE tenant_id = 'x'")
+    assert result.column_names == ("tenant_id", "p")
+    assert reader.query("SELECT 1 AS one LIMIT 0").column_names == ("one",)
+
+
+def test_an_error_has_its_code(endpoint: Endpoint) -> None:
+    """A client can tell a missing table from a broken statement."""
+    with pytest.raises(DatabaseError, match="nosuch") as caught:
+        client(endpoint, endpoint.reader).query("SELECT * FROM nosuch")
+    assert caught.value.code == 60
+
+
+FORBIDDEN = [
+    "INSERT INTO tenants (tenant_id) VALUES ('x')",
+    "DROP TABLE spans",
+    "CREATE TABLE t (a Int8) ENGINE = Memory",
+    "SET readonly = 0",
+    "SET log_comment = 'writer'",
+    "SELECT 1 SETTINGS log_comment = 'writer'",
+    "SELECT 1; DROP TABLE spans",
+    "KILL QUERY WHERE 1",
+    "SELECT * FROM file('{secret}', 'LineAsString')",
+    "SELECT file('{secret}')",
+    "SELECT `fi\\x6ce`/**/('{secret}')",
+    "SELECT arrayMap(file, ['{secret}'])",
+    "SELECT * FROM `{secret}`",
+    "DESCRIBE file('{secret}')",
+    "SELECT 1 INTO OUTFILE '{written}'",
+    "EXPLAIN AST SELECT 1 INTO OUTFILE '{written}'",
+    "SELECT * FROM url('http://127.0.0.1:1/', 'LineAsString')",
+    "DESCRIBE url('http://127.0.0.1:1/')",
+    "SELECT * FROM remote('127.0.0.1', 'default', 'spans')",
+    "SELECT * FROM executable('id', 'TSV', 'a String')",
+    "SELECT * FROM python('x')",
+]
+
+
+@pytest.mark.parametrize("sql", FORBIDDEN)
+def test_a_reader_only_reads_the_tables(endpoint: Endpoint, tmp_path: Path, sql: str) -> None:
+    """It writes nothing, sees no file of the machine and calls nobody."""
+    (tmp_path / "secret").write_text("secret of the machine")
+    statement = sql.replace("{secret}", str(tmp_path / "secret")).replace(
+        "{written}", str(tmp_path / "written")
+    )
+    with pytest.raises(DatabaseError) as caught:
+        client(endpoint, endpoint.reader).raw_query(statement)
+    assert "secret of" not in str(caught.value)
+    assert not (tmp_path / "written").exists()
+
+
+@pytest.mark.parametrize("table", ["fingerprint_key", "principals"])
+def test_a_reader_does_not_see_the_secrets(endpoint: Endpoint, owner: Store, table: str) -> None:
+    """Neither the fingerprint key nor what proves who sends, by any way around."""
+    assert owner.rows(f"SELECT count() AS n FROM {table}") == [{"n": 1}]
+    reader = client(endpoint, endpoint.reader)
+    for source in (table, f"merge('default', '^{table}$')", f"view(SELECT * FROM {table})"):
+        assert reader.query(f"SELECT * FROM {source}").result_rows == []
+
+
+def test_a_reader_may_read_with_limits_of_its_own(endpoint: Endpoint) -> None:
+    """Settings of reading are taken, any other is refused by its name."""
+    sql = "SELECT number FROM numbers(10)"
+    status, body = post(endpoint, f"{sql} LIMIT 2", endpoint.reader, "?max_execution_time=5")
+    assert (status, body) == (200, b"0\n1\n")
+    status, body = post(endpoint, sql, endpoint.reader, "?log_comment=writer")
+    assert status == 500
+    assert b"does not take the setting 'log_comment'" in body
+
+
+def test_a_wrong_password_is_refused(endpoint: Endpoint) -> None:
+    """As is no password; the answer says where to look."""
+    for account in (Account("writer", "guess"), Account("", ""), Account("nobody", "x")):
+        status, body = post(endpoint, "SELECT 1", account)
+        assert status == 403
+        assert b"endpoint.json" in body
+    with pytest.raises(DatabaseError, match="Authentication failed"):
+        client(endpoint, Account("reader", endpoint.writer.password))
+
+
+def test_a_browser_that_names_another_host_is_refused(endpoint: Endpoint) -> None:
+    """A page that resolves its own name to loopback gets nothing, not even a ping."""
+    connection = http.client.HTTPConnection(endpoint.host, endpoint.port)
+    connection.request("GET", "/ping", headers={"Host": "evil.example"})
+    assert connection.getresponse().status == 403
+    connection.close()
+
+
+def test_a_damaged_body_is_an_error(endpoint: Endpoint) -> None:
+    """No crash, and the endpoint goes on answering."""
+    for encoding in ("gzip", "lz4", "zstd", "br"):
+        status, body = post(
+            endpoint, b"\x00\x01", endpoint.writer, headers={"Content-Encoding": encoding}
+        )
+        assert status == 500
+        assert b"CANNOT_DECOMPRESS" in body
+    assert post(endpoint, "SELECT 1", endpoint.reader) == (200, b"1\n")
+    assert post(endpoint, b"\xff\xfe", endpoint.reader)[0] == 500
+
+
+def test_the_endpoint_file_is_for_this_user_alone(owner: Store) -> None:
+    """It holds the passwords."""
+    assert (owner.home / "endpoint.json").stat().st_mode & 0o777 == 0o600
+
+
+def post(
+    endpoint: Endpoint,
+    body: str | bytes,
+    account: Account,
+    query: str = "",
+    headers: dict[str, str] | None = None,
+) -> tuple[int, bytes]:
+    """A plain request, as curl makes it."""
+    connection = http.client.HTTPConnection(endpoint.host, endpoint.port)
+    who = {"X-ClickHouse-User": account.user, "X-ClickHouse-Key": account.password}
+    connection.request("POST", f"/{query}", body, who | (headers or {}))
+    answer = connection.getresponse()
+    result = answer.status, answer.read()
+    connection.close()
+    return result
+
+
+@pytest.mark.parametrize(
+    ("sql", "data"),
+    [
+        (b"INSERT INTO t FORMAT CSV\n1,2", b"1,2"),
+        (b"insert into `FORMAT x` (a, `b)`) format Native\n\x00\n", b"\x00\n"),
+        (b"INSERT INTO t SETTINGS a = 'FORMAT CSV' FORMAT TSV\r\nx", b"x"),
+        (b"-- INSERT\n/* SELECT */ INSERT INTO t FORMAT CSV 1", b"1"),
+        (b"INSERT INTO t SELECT 1 FORMAT CSV", None),
+        (b"INSERT INTO t VALUES ('FORMAT CSV')", None),
+        (b"INSERT INTO t FORMAT Values (1)", None),
+        (b"SELECT 'INSERT INTO t FORMAT CSV\n1'", None),
+        (b"", None),
+    ],
+)
+def test_the_data_of_an_insert_is_found(sql: bytes, data: bytes | None) -> None:
+    """No word inside a name, a string or a comment is taken for the format."""
+    insert = insert_with_data(sql)
+    assert (insert.data if insert else None) == data
