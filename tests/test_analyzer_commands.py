@@ -4,16 +4,21 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from partywall_analyzer.commands import analyze, chain, who
+from partywall_analyzer.commands.options import since
 from partywall_analyzer.testing import Log
 from partywall_collector.registry import DatasetOwner, Record, Tenant
 from partywall_collector.registry.load import write
-from partywall_collector.store import open_store
+from partywall_collector.store import Store, open_store
+from partywall_collector.store.facade import serve
 
 RECORDS: list[Record] = [
     Tenant(id="acme", name="Acme Logistics"),
@@ -54,12 +59,17 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A store in which acme's agent wrote to fjord's CRM."""
     url = f"chdb://{tmp_path_factory.mktemp('commands') / 'home'}"
     with open_store(url) as store:
-        write(RECORDS, store)
-        log = Log(store)
-        agent = log.agent("acme", request="REQ-7")
-        log.call("acme", parent=agent, tool="update_case", writes=["crm/fjord/1"], request="REQ-7")
-        log.write()
+        plant(store)
     return url
+
+
+def plant(store: Store) -> None:
+    """One call through the wall."""
+    write(RECORDS, store)
+    log = Log(store)
+    agent = log.agent("acme", request="REQ-7")
+    log.call("acme", parent=agent, tool="update_case", writes=["crm/fjord/1"], request="REQ-7")
+    log.write()
 
 
 @pytest.fixture(scope="module")
@@ -142,29 +152,48 @@ def test_who_answers_by_any_key(home: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", [("analyze",), ("who", "--tenant", "acme"), ("chain", "F-12345678")]
+    ("main", "arguments"),
+    [(analyze.main, []), (who.main, ["--tenant", "acme"]), (chain.main, ["F-12345678"])],
+    ids=["analyze", "who", "chain"],
 )
 def test_a_store_that_is_not_there_is_an_error_and_is_not_made(
-    tmp_path: Path, command: tuple[str, ...]
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    main: Callable[[Sequence[str]], int],
+    arguments: list[str],
 ) -> None:
     """Exit code 2, one line on stderr, nothing on disk."""
-    ran = run(*command, store=f"chdb://{tmp_path / 'none'}")
-    assert ran.code == 2
-    assert ran.err.startswith(f"partywall {command[0]}: there is no store at")
+    assert main([*arguments, "--store", f"chdb://{tmp_path / 'none'}"]) == 2
+    said = capsys.readouterr()
+    assert "there is no store at" in said.err
+    assert said.err.startswith("partywall ")
     assert not (tmp_path / "none").exists()
 
 
 @pytest.mark.parametrize("when", ["yesterday", "24x", "", "2026-13-01", "999999999w"])
-def test_a_time_that_is_none_is_refused(home: str, when: str) -> None:
+def test_a_time_that_is_none_is_refused(when: str, capsys: pytest.CaptureFixture[str]) -> None:
     """The error shows what is understood."""
-    ran = run("analyze", "--since", when, store=home)
-    assert ran.code == 2
-    assert "--since" in ran.err
+    with pytest.raises(SystemExit) as ended:
+        analyze.main(["--since", when])
+    assert ended.value.code == 2
+    assert "--since" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", ["analyze", "who", "chain"])
-def test_help_has_an_example(home: str, command: str) -> None:
-    """What to type, at the end of the help."""
-    ran = run(command, "--help", store=home)
-    assert ran.code == 0
-    assert f"partywall {command}" in ran.out.split("examples:")[1]
+def test_times_are_read_as_people_write_them() -> None:
+    """So long ago, or a time; without an offset it is UTC."""
+    assert (
+        since("2026-03-02T09:00Z") == since("2026-03-02T10:00+01:00") == since("2026-03-02 09:00")
+    )
+    assert datetime.now(UTC) - since("36h") - timedelta(hours=36) < timedelta(minutes=1)
+
+
+def test_commands_work_beside_the_owner_of_the_store(tmp_path: Path) -> None:
+    """`partywall up` holds the store; analyze, chain and who go through its endpoint."""
+    url = f"chdb://{tmp_path / 'home'}"
+    with open_store(url, role="owner") as store, serve(store):
+        plant(store)
+        ran = run("analyze", "--json", store=url)
+        assert ran.code == 1, ran.err
+        finding = ran.json()["findings"][0]["id"]
+        assert run("chain", finding, "--json", store=url).json()["id"] == finding
+        assert run("who", "--tenant", "acme", store=url).code == 0

@@ -7,7 +7,7 @@ longer derived is withdrawn, and its row stays.
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -15,7 +15,6 @@ from typing import Any, Final
 from partywall_analyzer.candidates import find
 from partywall_analyzer.chains import draw
 from partywall_analyzer.explain import Speaker, Told
-from partywall_analyzer.findings import OPERATOR, list_findings
 from partywall_analyzer.introductions import Introductions
 from partywall_analyzer.model import (
     MAX_CALLS,
@@ -27,6 +26,7 @@ from partywall_analyzer.model import (
     Ref,
     Severity,
     Verdict,
+    moment,
 )
 from partywall_analyzer.rules import Rule, rule, rules
 from partywall_analyzer.severity import severity
@@ -42,7 +42,6 @@ Progress = Callable[[str, int, int], None]
 
 _SQL: Final = "partywall_analyzer.sql"
 _WORST: Final = (Verdict.UNAUTHORISED, Verdict.INDETERMINATE, Verdict.AUTHORISED)
-_ALL: Final = 1_000_000
 _CHUNK: Final = 500
 
 
@@ -302,26 +301,33 @@ def _record(
     store: Store, findings: Sequence[Finding], since: datetime | None
 ) -> tuple[list[Finding], list[Finding], list[Finding]]:
     """Append what is new, what changed and what is withdrawn to the ledger."""
-    page = list_findings(store, OPERATOR, states=(), limit=_ALL)
-    known = {finding.id: finding for finding in page.rows}
+    known = {row["finding_id"]: row for row in store.rows(statement(_SQL, "known_findings"))}
     new = [finding for finding in findings if finding.id not in known]
     changed = [
         finding
         for finding in findings
-        if finding.id in known and finding.revision != known[finding.id].revision
+        if finding.id in known and finding.revision != known[finding.id]["revision"]
     ]
     derived = {finding.id for finding in findings}
-    withdrawn = [
-        replace(finding, state="withdrawn")
-        for finding in known.values()
-        if finding.state == "open"
-        and finding.id not in derived
-        and (since is None or finding.last_seen >= since)
+    gone = [
+        name
+        for name, row in known.items()
+        if row["state"] == "open"
+        and name not in derived
+        and (since is None or moment(row["last_seen_us"]) >= since)
     ]
+    withdrawn = [replace(found, state="withdrawn") for found in _stored(store, gone)]
     now = datetime.now(UTC)
     rows: list[dict[str, Any]] = [f.to_row(now) for f in (*new, *changed, *withdrawn)]
     store.insert("ledger", rows)
     return new, changed, withdrawn
+
+
+def _stored(store: Store, ids: Sequence[str]) -> Iterator[Finding]:
+    for first in range(0, len(ids), _CHUNK):
+        chunk = ids[first : first + _CHUNK]
+        for row in store.rows(statement(_SQL, "stored_findings"), {"ids": chunk}):
+            yield Finding.from_row(row)
 
 
 def _silent(what: str, done: int, of: int) -> None:

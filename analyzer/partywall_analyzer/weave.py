@@ -42,6 +42,10 @@ class Key(NamedTuple):
     counter: int
     part: int = 0
 
+    def at(self, part: int) -> "Key":
+        """A part of the same event: what is received comes before what is sent."""
+        return Key(self.time, self.phase, self.counter, part)
+
 
 class Moment(NamedTuple):
     """A point on a line: a node of the graph."""
@@ -90,11 +94,11 @@ class _Place:
 
     @property
     def begun(self) -> Moment:
-        return Moment(self.line, self.start._replace(part=1))
+        return Moment(self.line, self.start.at(1))
 
     @property
     def done(self) -> Moment:
-        return Moment(self.line, self.end._replace(part=2))
+        return Moment(self.line, self.end.at(2))
 
 
 class Weave:
@@ -172,7 +176,7 @@ class Weave:
         else:
             return
         yield Message("spawned", Moment(above, place.start), place.begun, proof)
-        back = Moment(above, place.end._replace(part=3))
+        back = Moment(above, place.end.at(3))
         yield Message("returned", place.done, back, proof)
 
     def _linked(self, place: _Place) -> Iterator[Message]:
@@ -188,10 +192,10 @@ def _touched(place: _Place) -> Iterator[Message]:
     for dataset, operation in place.span.datasets:
         line = Line("dataset", dataset)
         if (operation or place.span.operation) in READS:
-            sender = Moment(line, place.start._replace(part=2))
+            sender = Moment(line, place.start.at(2))
             yield Message("read", sender, Moment(place.line, place.end), Proof.P0)
         else:
-            receiver = Moment(line, place.end._replace(part=3))
+            receiver = Moment(line, place.end.at(3))
             yield Message("wrote", place.done, receiver, Proof.P2)
 
 
@@ -311,4 +315,6 @@ class _Order:
     def _close(self, span: Span) -> None:
         self._counter += 1
         place = self.places[span.ref]
-        self.places[span.ref] = replace(place, end=place.end._replace(counter=self._counter))
+        self.places[span.ref] = replace(
+            place, end=Key(place.end.time, place.end.phase, self._counter)
+        )

@@ -4,11 +4,12 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from datetime import UTC
 from typing import Any
 
 from partywall_analyzer.commands.options import guarded, parser, since
 from partywall_analyzer.engine import Analysis, analyze
-from partywall_analyzer.model import Finding, Severity, iso
+from partywall_analyzer.model import Finding, Severity
 from partywall_collector.store import open_store
 
 EXAMPLES = """\
@@ -103,7 +104,7 @@ def _print(analysis: Analysis) -> None:
         return
     new = {finding.id for finding in analysis.new}
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    for heading, width in (("severity", 10), ("finding", 10), ("verdict", 13), ("last seen", 19)):
+    for heading, width in (("severity", 10), ("finding", 10), ("verdict", 13), ("last seen", 11)):
         table.add_column(heading, width=width, no_wrap=True)
     table.add_column("what", overflow="fold")
     for finding in findings[:SHOWN]:
@@ -111,7 +112,7 @@ def _print(analysis: Analysis) -> None:
             severity_text(finding.severity),
             Text(short_id(finding)),
             Text(finding.verdict.value),
-            Text(iso(finding.last_seen)[:19].replace("T", " ")),
+            Text(f"{finding.last_seen.astimezone(UTC):%m-%d %H:%M}"),
             Text(finding.title + (" (new)" if finding.id in new else "")),
         )
     console.print()

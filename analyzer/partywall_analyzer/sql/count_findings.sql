@@ -1,6 +1,6 @@
 -- Open findings in scope by tenant pair, day, severity and verdict.
 SELECT from_tenant, to_tenant, toString(toDate(last_seen)) AS day, severity, verdict, count() AS n
-FROM (SELECT * FROM ledger ORDER BY recorded_at DESC, revision LIMIT 1 BY finding_id)
+FROM (SELECT * FROM ledger ORDER BY recorded_at DESC, revision DESC LIMIT 1 BY finding_id)
 WHERE state = 'open'
     AND ({everything:Bool} OR (
         from_tenant IN {tenants:Array(String)}

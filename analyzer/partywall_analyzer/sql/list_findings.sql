@@ -7,7 +7,7 @@ SELECT
     intDiv(toUnixTimestamp64Nano(first_seen), 1000) AS first_seen_us,
     intDiv(toUnixTimestamp64Nano(last_seen), 1000) AS last_seen_us,
     count() OVER () AS total
-FROM (SELECT * FROM ledger ORDER BY recorded_at DESC, revision LIMIT 1 BY finding_id)
+FROM (SELECT * FROM ledger ORDER BY recorded_at DESC, revision DESC LIMIT 1 BY finding_id)
 WHERE ({everything:Bool} OR (
         from_tenant IN {tenants:Array(String)}
         AND (to_tenant IN {tenants:Array(String)} OR to_tenant = {external:String})))
