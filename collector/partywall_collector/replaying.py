@@ -110,16 +110,19 @@ def replay(
         summary.error = str(error)
     except KeyboardInterrupt:
         summary.interrupted = True
-    tell("loading")
-    loaded = target.finish()
     summary.acknowledged_requests = sender.acknowledged.requests
     summary.acknowledged_spans = sender.acknowledged.spans
     summary.rejected_spans = sender.acknowledged.rejected
     summary.retries = sender.acknowledged.retries
-    if target.store:
-        deadline = time.monotonic() + (0 if loaded else LOADING_PATIENCE)
-        window = {"since": since, "principal": target.principal}
-        _count(target.store, window, summary, deadline)
+    tell("loading")
+    try:
+        loaded = target.finish()
+        if target.store:
+            deadline = time.monotonic() + (0 if loaded else LOADING_PATIENCE)
+            window = {"since": since, "principal": target.principal}
+            _count(target.store, window, summary, deadline)
+    except KeyboardInterrupt:
+        summary.interrupted = True
     summary.seconds = round(time.monotonic() - start, 3)
     return summary
 

@@ -42,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             target = (_remote if remote else _embedded)(options, running)
             with _progress(files) as tell:
                 summary = replay(files, target, tell)
-    except (DamagedFile, NotSent, StoreError, ConfigError, SpoolInUse) as error:
+    except (DamagedFile, NotSent, StoreError, ConfigError, SpoolInUse, OSError) as error:
         print(f"partywall replay: {error}", file=sys.stderr)
         return 2
     except RegistryRefused as refused:
