@@ -19,7 +19,7 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from partywall import attributes
-from partywall_collector.commands.collect import main
+from partywall_collector.commands.collect import BUILT_IN, main
 from partywall_collector.components import COMPONENTS
 from partywall_collector.store import open_store
 
@@ -156,15 +156,28 @@ def test_validate_says_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert "did you mean `tenant_router`?" in error
 
 
-def test_a_missing_file_is_said(
+def test_without_a_file_the_shipped_configuration_is_used(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Without --config the working directory's otel-config.yaml is read."""
+    """`print-config` gives a file to begin with; the working directory's file comes first."""
     monkeypatch.chdir(tmp_path)
-    assert main(["validate"]) == 2
-    assert "otel-config.yaml: cannot be read" in capsys.readouterr().err
-    (tmp_path / "otel-config.yaml").write_text(SHIPPED.read_text())
+    assert main(["print-config"]) == 0
+    (tmp_path / "otel-config.yaml").write_text(capsys.readouterr().out)
     assert main(["validate"]) == 0
+    (tmp_path / "otel-config.yaml").write_text("nonsense: 1")
+    assert main(["validate"]) == 2
+    assert "otel-config.yaml:1: nonsense is not a known key" in capsys.readouterr().err
+
+
+def test_the_package_carries_the_shipped_file() -> None:
+    """The one beside the README and the one in the wheel are the same."""
+    assert BUILT_IN.read_bytes() == SHIPPED.read_bytes()
+
+
+def test_a_missing_file_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    """A file that was named and is not there ends with code 2."""
+    assert main(["validate", "--config", "nowhere.yaml"]) == 2
+    assert "nowhere.yaml: cannot be read" in capsys.readouterr().err
 
 
 def test_components_are_listed_with_their_keys(capsys: pytest.CaptureFixture[str]) -> None:

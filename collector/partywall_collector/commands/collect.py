@@ -23,6 +23,7 @@ from partywall_collector.store import StoreError, open_store
 from partywall_collector.store.facade import serve
 
 DEFAULT_FILE = Path("otel-config.yaml")
+BUILT_IN = Path(__file__).parent.parent / "otel-config.yaml"
 REPORT_EVERY = 10.0
 PASSWORD = re.compile(r"(://[^:/@\s]*):[^/@\s]*@")
 
@@ -68,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         type=Path,
         metavar="FILE",
-        help=f"YAML file; several are merged in their order (default: ./{DEFAULT_FILE})",
+        help=f"YAML file; several are merged in order (default: ./{DEFAULT_FILE}, else built in)",
     )
     parser.add_argument(
         "--set",
@@ -82,8 +83,12 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _files(arguments: argparse.Namespace) -> list[Path]:
+    return arguments.config or [DEFAULT_FILE if DEFAULT_FILE.exists() else BUILT_IN]
+
+
 def _config(arguments: argparse.Namespace) -> Config:
-    config = Config.load(arguments.config or [DEFAULT_FILE], arguments.set)
+    config = Config.load(_files(arguments), arguments.set)
     return config.with_store(arguments.store) if arguments.store else config
 
 
@@ -104,7 +109,7 @@ def _components(as_json: bool) -> int:
 
 def _print_config(arguments: argparse.Namespace) -> int:
     """The merged document, with environment variables filled in and passwords left out."""
-    document = read_documents(arguments.config or [DEFAULT_FILE], arguments.set).plain()
+    document = read_documents(_files(arguments), arguments.set).plain()
     text = yaml.safe_dump(document, sort_keys=False, width=100)
     print(_masked(text), end="")
     return 0
