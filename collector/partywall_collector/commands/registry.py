@@ -37,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return options.run(options)
     except RegistryRefused as refused:
         return _refused(refused, options.json)
-    except (StoreError, _CannotRun) as error:
+    except (StoreError, _CannotRun, OSError) as error:
         print(f"partywall registry: {error}", file=sys.stderr)
         return 2
 
