@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from partywall_analyzer.chains import draw
-from partywall_analyzer.explain import LONGEST, Speaker, Told, clean, duration
+from partywall_analyzer.explain import Speaker, Told, duration
 from partywall_analyzer.model import Candidate as Found
 from partywall_analyzer.model import (
     Chain,
@@ -25,6 +25,7 @@ from partywall_analyzer.model import (
     Severity,
     Verdict,
 )
+from partywall_analyzer.names import LONGEST, clean
 from partywall_analyzer.picture import lanes, print_finding
 from partywall_analyzer.rules import rule, rules
 from partywall_analyzer.spans import Access, Span
@@ -119,6 +120,7 @@ def test_hostile_names_do_no_harm(rule_id: str, name: str) -> None:
     said = [speaker.title(about), speaker.sentence(about)]
     said += [text for a in speaker.answers(about) for text in (a.answer, a.proof)]
     said += [node.label for node in chain.nodes] + [hop.label for hop in chain.hops]
+    said += [node.id for node in chain.nodes]
     assert all(is_safe(text) for text in said)
     assert max(len(text) for text in said) < 20 * LONGEST
 

@@ -41,6 +41,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
         for number in range(5):
             log.call("fjord", session=f"f-{number}", writes=["crm/acme/1"], agent="robot", at=30)
         log.call("fjord", session="x", reads=["crm/fjord/1"], credential="c-1", at=900)
+        log.call("gate", session="z", tool="\x1b[2J", agent="\x1b]0;x\x07", identity="a\nb", at=950)
         log.write()
         analyze(store)
         yield store
@@ -65,7 +66,7 @@ def test_a_finding_is_read_below_a_scope(store: Store, finding: Finding) -> None
     assert get_finding(store, OPERATOR, "F-" + "0" * 24) is None
     assert len(trace(store, one, finding.trace_id)) == 2
     assert trace(store, Scope(("gate",)), finding.trace_id) == []
-    assert who(store, Scope(("gate",))) == []
+    assert len(who(store, Scope(("gate",)))) == 1
     assert len(who(store, one)) == 1
 
 
@@ -97,7 +98,7 @@ def test_findings_are_filtered_and_counted(store: Store) -> None:
     assert tenant_matrix(store, OPERATOR) == [("acme", "fjord", 1), ("fjord", "acme", 5)]
     assert trend(store, OPERATOR) == [("2026-03-02", "critical", 5), ("2026-03-02", "high", 1)]
     counted = totals(store, OPERATOR)
-    assert (counted.findings, counted.spans, counted.calls, counted.tenants) == (6, 8, 7, 2)
+    assert (counted.findings, counted.spans, counted.calls, counted.tenants) == (6, 9, 8, 3)
 
 
 def test_who_answers_four_questions_with_their_proof(store: Store) -> None:
@@ -125,3 +126,10 @@ def test_a_trace_marks_the_spans_that_cross(store: Store, finding: Finding) -> N
     assert [(span.step, span.crossing) for span in spans] == [("agent", False), ("tool", True)]
     assert spans[1].parent_span_id == spans[0].span_id
     assert spans[0].parent_span_id == ""
+
+
+def test_hostile_names_are_safe_in_answers(store: Store) -> None:
+    """A name from a span is printed without what could move a cursor or break a line."""
+    (row,) = who(store, OPERATOR, tenant="gate")
+    said = "".join(text for answer in row.answers for text in (answer.answer, answer.proof))
+    assert said.isprintable()

@@ -1,11 +1,13 @@
 """Turns a finding into nodes and hops: what the terminal and the dashboard draw."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from partywall_analyzer.explain import Told, clean
+from partywall_analyzer.explain import Told
 from partywall_analyzer.model import READS, Chain, Hop, Node, Proof, Ref, iso, moment
+from partywall_analyzer.names import clean
 from partywall_analyzer.spans import Span
 from partywall_analyzer.weave import Line, Message, Weave, Witness
 
@@ -24,7 +26,7 @@ class Canvas:
 
     def node(self, kind: str, name: str, label: str, tenant: str) -> Node:
         """A node; the same one if it was drawn before."""
-        key = f"{kind}:{name}"
+        key = f"{kind}:{_key(name)}"
         return self._nodes.setdefault(key, Node(key, kind, clean(label, 60), tenant))
 
     def hop(
@@ -51,6 +53,13 @@ class Canvas:
     def chain(self) -> Chain:
         """The picture."""
         return Chain(tuple(self._nodes.values()), tuple(self._hops))
+
+
+def _key(name: str) -> str:
+    """A name as an id; one that is not safe or too long as its digest."""
+    if clean(name) == name:
+        return name
+    return hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
 
 
 def draw(told: Told, weave: Weave, witness: Witness | None) -> Chain:

@@ -1,10 +1,8 @@
 """Puts a finding into words: a title, a sentence for a ticket, and six answers with their proof.
 
-Names come from spans, which anybody may have written: they are cleaned of everything that could
-move a cursor, break a line or turn text around, and cut to a length that fits a line.
+Names come from spans, which anybody may have written, so each is cleaned.
 """
 
-import unicodedata
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -17,12 +15,12 @@ from partywall_analyzer.model import (
     Proof,
     Verdict,
 )
+from partywall_analyzer.names import clean
 from partywall_analyzer.rules import Rule
 from partywall_analyzer.spans import Span
 from partywall_analyzer.verdict import REASONS, Judgement
 from partywall_collector.registry import Registry
 
-LONGEST: Final = 120
 _ACTS: Final = {
     "": "used",
     "read": "read",
@@ -38,21 +36,6 @@ _ACTS: Final = {
     "admit": "admitted",
     "pay": "paid",
 }
-
-
-def clean(text: str, longest: int = LONGEST) -> str:
-    """A name that is safe in a sentence, a terminal and a log line."""
-    marked = "".join(
-        " " if letter.isspace() else "\N{REPLACEMENT CHARACTER}" if _unsafe(letter) else letter
-        for letter in text[: 4 * longest]
-    )
-    joined = " ".join(marked.split())
-    return joined if len(joined) <= longest else joined[: longest - 1] + "…"
-
-
-def _unsafe(letter: str) -> bool:
-    """Controls, format characters (which turn text around), surrogates, private and unassigned."""
-    return unicodedata.category(letter).startswith("C")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,7 +193,8 @@ class Speaker:
         records = "; ".join(
             f"{r.kind} {clean(r.id)}: {clean(r.says)}" for r in told.judgement.records
         )
-        answer = clean(told.judgement.grant) if covered else "none that covers it"
+        granted = clean(told.judgement.grant) or "none needed"
+        answer = granted if covered else "none that covers it"
         return Answer("Approval", answer, records if covered and records else said, covered)
 
 

@@ -8,6 +8,7 @@ from typing import Any, Final, cast
 
 from partywall_analyzer.findings import Scope
 from partywall_analyzer.model import ATTESTATIONS, Answer, iso, moment
+from partywall_analyzer.names import clean
 from partywall_collector.registry import Registry
 from partywall_collector.store import Store, statement
 
@@ -166,8 +167,9 @@ def _who_row(row: Mapping[str, Any], registry: Registry | None) -> WhoRow:
             _who(row),
             Answer(
                 "For which tenant",
-                row["tenant_id"],
-                f"{attestation or 'no attestation'}: {proof} (principal {row['principal'] or '?'})",
+                clean(row["tenant_id"]),
+                f"{attestation or 'no attestation'}: {proof} "
+                f"(principal {clean(row['principal']) or '?'})",
                 attestation not in ("", "A0"),
             ),
             _asset(row, datasets, owners, parties),
@@ -179,7 +181,7 @@ def _who_row(row: Mapping[str, Any], registry: Registry | None) -> WhoRow:
 def _who(row: Mapping[str, Any]) -> Answer:
     actors = [*row["actor_chain"]] or [row["agent"]]
     people = [row["subject"], *actors] if row["subject"] not in actors else actors
-    named = [name for name in people if name]
+    named = [clean(name) for name in people if name]
     if not named:
         return Answer("Who", "not recorded", "the span names no agent and no person", False)
     return Answer("Who", " > ".join(named), f"span {row['span']} of trace {row['trace']}", True)
@@ -194,9 +196,12 @@ def _asset(
     question = "Against which asset"
     if not datasets and not parties:
         return Answer(
-            question, "not recorded", f"no dataset or party is known for {row['tool']}", False
+            question,
+            "not recorded",
+            f"no dataset or party is known for {clean(row['tool'])}",
+            False,
         )
-    answer = ", ".join([*dict.fromkeys(datasets), *dict.fromkeys(parties)])
+    answer = ", ".join(clean(name) for name in dict.fromkeys((*datasets, *parties)))
     owned = ", ".join(dict.fromkeys(owner for owner in owners if owner))
     if datasets and not owned:
         return Answer(question, answer, "no owner in the registry", False)
@@ -209,8 +214,8 @@ def _asset(
 
 def _identity(row: Mapping[str, Any]) -> Answer:
     question = "Using which identity"
-    named = [row["identity"], f"credential {row['credential_id']}" if row["credential_id"] else ""]
-    answer = ", ".join(name for name in named if name)
+    credential = f"credential {row['credential_id']}" if row["credential_id"] else ""
+    answer = ", ".join(clean(name) for name in (row["identity"], credential) if name)
     if not answer:
         return Answer(question, "not recorded", "the span names no identity", False)
     if not row["credential_id"]:

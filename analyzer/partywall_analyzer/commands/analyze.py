@@ -54,7 +54,7 @@ def _run(options: argparse.Namespace) -> int:
         else:
             analysis = _with_progress(store, options.since)
     if options.json:
-        print(json.dumps(_json(analysis), ensure_ascii=False))
+        print(json.dumps(_json(analysis)))
     else:
         _print(analysis)
     if options.fail_on == "never":

@@ -36,7 +36,7 @@ def _run(options: argparse.Namespace) -> int:
         )
         return 1
     if options.json:
-        print(json.dumps(finding.to_dict(), ensure_ascii=False))
+        print(json.dumps(finding.to_dict()))
         return 0
     from rich.console import Console
 

@@ -6,10 +6,10 @@ import sys
 from collections.abc import Sequence
 
 from partywall_analyzer.commands.options import guarded, parser, since
-from partywall_analyzer.explain import clean
 from partywall_analyzer.findings import OPERATOR
 from partywall_analyzer.lookup import WhoRow, who
 from partywall_analyzer.model import iso
+from partywall_analyzer.names import clean
 from partywall_collector.store import open_store
 
 EXAMPLES = """\
@@ -49,7 +49,7 @@ def _run(options: argparse.Namespace) -> int:
     with open_store(options.store, role="reader") as store:
         rows = who(store, OPERATOR, **keys, since=options.since, limit=options.limit)
     if options.json:
-        print(json.dumps({"calls": [row.to_dict() for row in rows]}, ensure_ascii=False))
+        print(json.dumps({"calls": [row.to_dict() for row in rows]}))
     elif rows:
         _print(rows)
     else:
