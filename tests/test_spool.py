@@ -1,6 +1,7 @@
 """What is acknowledged stays; what is torn goes; one spool has one writer."""
 
 import contextlib
+import os
 import threading
 import time
 from pathlib import Path
@@ -196,6 +197,36 @@ def test_a_disk_error_refuses_the_request_and_keeps_what_was_acknowledged(
     spool.close()
     found = [requests_of(path) for path in sorted(tmp_path.glob("*.sealed"))]
     assert found == [[b"before"], [b"after"]]
+
+
+def test_a_short_write_is_completed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel may take a part; the rest follows before the acknowledgement."""
+    real = os.writev
+    monkeypatch.setattr(os, "writev", lambda where, pieces: real(where, [pieces[0][:3]]))
+    spool = Spool(tmp_path, LAZY)
+    spool.append("agents", ("acme",), "A1", bytes(1000), 1).result(5)
+    spool.close()
+    (path,) = tmp_path.glob("*.sealed")
+    assert requests_of(path) == [bytes(1000)]
+
+
+def test_a_folder_that_refuses_the_seal_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was acknowledged stays in its file until it can be sealed."""
+    spool = Spool(tmp_path, LAZY)
+    spool.append("agents", ("acme",), "A1", b"body", 1).result(5)
+
+    def refuse(*_: object) -> Path:
+        monkeypatch.undo()
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    assert not spool.wait_loaded(0.2)
+    segment = spool.next(5)
+    assert segment is not None
+    assert requests_of(segment.path) == [b"body"]
+    spool.close()
 
 
 def test_a_second_collector_on_a_spool_is_refused(tmp_path: Path) -> None:

@@ -120,6 +120,7 @@ def _run(config: Config) -> int:
         level=config.log_level.upper().replace("WARN", "WARNING"),
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
     )
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
     with ExitStack() as running, _until_signal() as stopped:
         store = running.enter_context(open_store(config.exporter.endpoint, role="owner"))
         running.enter_context(serve(store))
