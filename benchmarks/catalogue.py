@@ -43,7 +43,7 @@ def registry_lines(folder: Path, tools: Iterable[tuple[str, frozenset[str]]]) ->
         *({"kind": "tenant", "id": tenant, "name": tenant} for tenant in tenants),
         *({"kind": "dataset", "pattern": name, "owner": owner} for name, owner in owners.items()),
         *_tools(catalogue, tools),
-        *_parties(catalogue, tenants),
+        *party_lines(catalogue, tenants),
         *_governance(records),
     ]
 
@@ -81,7 +81,8 @@ def _tools(catalogue: Line, seen: Iterable[tuple[str, frozenset[str]]]) -> Itera
         yield line
 
 
-def _parties(catalogue: Line, tenants: Iterable[str]) -> Iterator[Line]:
+def party_lines(catalogue: Line, tenants: Iterable[str]) -> Iterator[Line]:
+    """Own and standing parties, for every tenant whose id holds the catalogue's key."""
     kinds = sorted({party for _, _, party in catalogue.get("sink", {}).values()})
     for tenant in tenants:
         for relation in ("own", "standing"):

@@ -6,7 +6,11 @@ from partywall_analyzer.introduction.facts import CallFacts
 
 
 def source_calls(before: Sequence[CallFacts], call: CallFacts) -> tuple[CallFacts, ...]:
-    """Return the earlier calls whose results hold identifiers that the call's arguments carry."""
+    """Return the earlier calls whose results hold identifiers that the call's arguments carry.
+
+    To whom it goes is no part of what goes.
+    """
+    carried = call.values_in.difference(call.party_values)
     return tuple(
-        earlier for earlier in before if not earlier.failed and earlier.values_out & call.values_in
+        earlier for earlier in before if not earlier.failed and earlier.values_out & carried
     )
