@@ -161,7 +161,7 @@ class Speaker:
             )
             return Answer(question, clean(candidate.dataset), pattern, known is not None)
         if candidate.party:
-            asset = f"{candidate.party_kind} {clean(candidate.party)}"
+            asset = f"{clean(candidate.party_kind)} {clean(candidate.party)}"
             if candidate.to_tenant == EXTERNAL:
                 return Answer(question, asset, "registry: neither own nor standing", True)
             return Answer(question, asset, f"registry: a party of {owner}", True)
