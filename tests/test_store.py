@@ -145,6 +145,15 @@ def test_a_writer_waits_for_a_short_command_to_end(home: Path) -> None:
             assert store.rows("SELECT 1 AS one") == [{"one": 1}]
 
 
+def test_a_command_that_keeps_a_store_open_answers_for_it(store: Store) -> None:
+    """A dashboard that somebody left open does not lock the other commands out."""
+    store.close()
+    with open_store(store.url, role="reader") as first, open_store(store.url) as second:
+        second.insert("tenants", [{"tenant_id": "acme", "placement": "acme"}])
+        assert first.rows("SELECT tenant_id FROM tenants") == [{"tenant_id": "acme"}]
+    open_store(store.url, role="owner").close()
+
+
 def test_a_store_whose_owner_was_killed_opens(home: Path) -> None:
     """Neither its lock nor the endpoint that it announced outlives it."""
     url = f"chdb://{home}"

@@ -84,8 +84,8 @@ class Home:
         pid, _, command = self._owner().partition(" ")
         owner = f"process {pid} ({command})" if pid else "another process"
         return StoreInUse(
-            f"the store {self.path} is in use by {owner}, which does not answer for it; "
-            f"wait for it to end or stop it"
+            f"the store {self.path} is in use by {owner}; wait for it to end, stop it, or name "
+            f"another --store"
         )
 
     def endpoint(self) -> Endpoint | None:

@@ -2,13 +2,14 @@
 
 import os
 import time
-from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial
 from importlib.resources import files
 from typing import Final, Literal
 from urllib.parse import urlencode
 
 from partywall_collector.store import schema
+from partywall_collector.store.answering import answer_later
 from partywall_collector.store.connection import Connection, Pool
 from partywall_collector.store.errors import StoreUnavailable
 from partywall_collector.store.home import Endpoint, Home
@@ -25,13 +26,40 @@ def open_store(url: str, *, role: Role = "writer") -> Store:
     """Open a store.
 
     `owner` takes a chDB path for itself and fails at once where it is in use. `writer` and `reader`
-    go through the owner's endpoint where there is one, and else open the path themselves. Owner and
-    writer make the tables; a reader refuses a store that has none.
+    go through the owner's endpoint where there is one; else they open the path themselves, and
+    answer for it if they keep it open. Owner and writer make the tables; a reader refuses a store
+    that has none.
     """
     place = parse(url)
     home = Home(place.home)
-    if isinstance(place, Server):
-        return _opened(url, home, partial(_server, place), role)
+    with ExitStack() as undo:
+        engine: str | None = None
+        if isinstance(place, Server):
+            another = partial(_server, place)
+        elif endpoint := _owner(home, role):
+            another = partial(_endpoint, endpoint, role)
+        else:
+            undo.callback(home.unlock)
+            options = {"config-file": _engine_configuration(home)}
+            another = partial(_engine, place, options, role)
+            engine = f"{os.path.realpath(home.data)}?{urlencode(options)}"
+        pool = Pool(another(), another)
+        undo.callback(pool.close)
+        with pool.connection() as connection:
+            if role == "reader":
+                schema.check(connection, url)
+            else:
+                home.make()
+                schema.prepare(connection, url)
+                schema.put_key(connection, home.fingerprint_key())
+        store = Store(url, home.path, pool, engine, undo.pop_all())
+    if role != "owner":
+        answer_later(store)
+    return store
+
+
+def _owner(home: Home, role: Role) -> Endpoint | None:
+    """Where the owner of a chDB path answers; None if this process has just become the owner."""
     if role == "reader" and not home.data.exists():
         raise StoreUnavailable(
             f"there is no store at {home.path}; load something first, for example with "
@@ -43,44 +71,11 @@ def open_store(url: str, *, role: Role = "writer") -> Store:
         if role == "owner":
             raise home.in_use()
         if endpoint := home.endpoint():
-            return _opened(url, home, partial(_endpoint, endpoint, role), role)
+            return endpoint
         if time.monotonic() > deadline:
             raise home.in_use()
         time.sleep(0.05)
-    return _owned(url, place, home, role)
-
-
-def _owned(url: str, place: Embedded, home: Home, role: Role) -> Store:
-    try:
-        options = {"config-file": _engine_configuration(home)}
-        location = f"{os.path.realpath(home.data)}?{urlencode(options)}"
-        return _opened(url, home, partial(_engine, place, options, role), role, location)
-    except BaseException:
-        home.unlock()
-        raise
-
-
-def _opened(
-    url: str,
-    home: Home,
-    another: Callable[[], Connection],
-    role: Role,
-    engine: str | None = None,
-) -> Store:
-    """A store whose tables are checked, or made."""
-    pool = Pool(another(), another)
-    try:
-        with pool.connection() as connection:
-            if role == "reader":
-                schema.check(connection, url)
-            else:
-                home.make()
-                schema.prepare(connection, url)
-                schema.put_key(connection, home.fingerprint_key())
-    except BaseException:
-        pool.close()
-        raise
-    return Store(url, home.path, pool, engine, home.unlock)
+    return None
 
 
 def _engine(place: Embedded, options: dict[str, str], role: Role) -> Connection:

@@ -1,7 +1,8 @@
 """A store: statements in, rows out, whether the engine is in this process or on a server."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from datetime import UTC, date, datetime
 from importlib.resources import files
 from pathlib import Path
@@ -50,20 +51,15 @@ class Store:
     """Open one with `open_store`. Thread-safe; a few statements run at the same time."""
 
     def __init__(
-        self,
-        url: str,
-        home: Path,
-        pool: Pool,
-        engine: str | None = None,
-        on_close: Callable[[], None] = lambda: None,
+        self, url: str, home: Path, pool: Pool, engine: str | None, at_close: ExitStack
     ) -> None:
         self.url = url
         self.home = home
         self.engine = engine
         """Where chDB finds the data, if this process owns it; see `facade.serve`."""
+        self.at_close = at_close
+        """What is undone when the store is closed, the last first."""
         self._pool = pool
-        self._on_close = on_close
-        self._closed = False
 
     def rows(self, sql: str, params: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
         """Run a query and return its rows by column name; `{name:Type}` in it is bound."""
@@ -97,10 +93,7 @@ class Store:
 
     def close(self) -> None:
         """Let running statements end and give the store back."""
-        if not self._closed:
-            self._closed = True
-            self._pool.close()
-            self._on_close()
+        self.at_close.close()
 
     def __enter__(self) -> Self:
         return self
