@@ -202,7 +202,11 @@ def test_a_disk_error_refuses_the_request_and_keeps_what_was_acknowledged(
 def test_a_short_write_is_completed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The kernel may take a part; the rest follows before the acknowledgement."""
     real = os.writev
-    monkeypatch.setattr(os, "writev", lambda where, pieces: real(where, [pieces[0][:3]]))
+
+    def three_bytes(descriptor: int, pieces: list[bytes]) -> int:
+        return real(descriptor, [pieces[0][:3]])
+
+    monkeypatch.setattr(os, "writev", three_bytes)
     spool = Spool(tmp_path, LAZY)
     spool.append("agents", ("acme",), "A1", bytes(1000), 1).result(5)
     spool.close()
