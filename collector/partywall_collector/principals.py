@@ -52,14 +52,16 @@ class Principals:
         """The principal whose token this is."""
         digest = hashlib.sha256(token.encode("utf-8", "surrogateescape")).hexdigest()
         found = self._match(digest)
-        if found is None and time.monotonic() - self._read_at > SHORTEST_PAUSE:
-            self._try_refresh()
+        if found is None:
+            self._try_refresh(oldest=SHORTEST_PAUSE)
             found = self._match(digest)
         return found
 
-    def refresh(self) -> None:
-        """Read the registry's principals now."""
+    def refresh(self, oldest: float = 0.0) -> None:
+        """Read the registry's principals, unless they were read less than `oldest` seconds ago."""
         with self._reading:
+            if oldest and time.monotonic() - self._read_at < oldest:
+                return
             self._read_at = time.monotonic()
             rows = self._store.rows(statement("partywall_collector.sql.loader", "senders"))
             if rows != self._rows:
@@ -73,7 +75,7 @@ class Principals:
     def _match(self, digest: str) -> Principal | None:
         match = None
         for known, principal in self._by_digest.items():
-            if hmac.compare_digest(known, digest):
+            if hmac.compare_digest(known.encode(), digest.encode()):
                 match = principal
         return match
 
@@ -81,11 +83,15 @@ class Principals:
         while not self._stopped.wait(self._interval):
             self._try_refresh()
 
-    def _try_refresh(self) -> None:
+    def _try_refresh(self, oldest: float = 0.0) -> None:
         try:
-            self.refresh()
-        except StoreError as error:
-            log.warning("the principals cannot be read, the last known ones stay: %s", error)
+            self.refresh(oldest)
+        except Exception as error:  # the thread that ends here would keep revoked tokens alive
+            log.warning(
+                "the principals cannot be read, the last known ones stay: %s",
+                error,
+                exc_info=not isinstance(error, StoreError),
+            )
 
 
 def _unambiguous(rows: list[dict[str, Any]]) -> Mapping[str, Principal]:
