@@ -82,11 +82,11 @@ def draw(told: Told, weave: Weave, witness: Witness | None) -> Chain:
         _path(canvas, weave, witness.hops if witness else ())
         _target(canvas, told, sink, _step(canvas, sink))
     else:
-        node = _approach(canvas, sink, weave.ancestors(sink.ref))
-        if candidate.party and told.source:
-            brought = _approach(canvas, told.source, weave.ancestors(told.source.ref))
-            canvas.hop(brought, node, "introduced the party", Proof.P2, told.source)
-        _target(canvas, told, sink, node)
+        first = told.source if candidate.party and told.source else sink
+        node = _approach(canvas, first, weave.ancestors(first.ref))
+        if first is not sink:
+            canvas.hop(node, _step(canvas, sink), "introduced the party", Proof.P2, first)
+        _target(canvas, told, sink, _step(canvas, sink))
     return canvas.chain()
 
 

@@ -219,8 +219,9 @@ class _Weaver:
         return self._weaves[traces]
 
     def _told(self, the_rule: Rule, kept: Sequence[_Woven], best: _Woven) -> Finding:
-        part, candidate, crossing = best.part, best.part.candidate, best.crossing
+        part, crossing = best.part, best.crossing
         weave = self._weave(crossing)
+        candidate = _with_agent(part.candidate, weave.ancestors(crossing.call))
         calls = tuple(dict.fromkeys(w.crossing.call for w in kept))
         parts = list({id(w.part): w.part for w in kept}.values())
         reasons = tuple(dict.fromkeys(r for p in parts for r in p.judgement.reasons))
@@ -295,6 +296,12 @@ class _Weaver:
             suspect="attestation.claimed" in judgement.reasons,
             ceiling=the_rule.ceiling,
         )
+
+
+def _with_agent(candidate: Candidate, above: Sequence[Span]) -> Candidate:
+    """Name the agent by the nearest span above the call that does, if the call does not."""
+    named = next((span.agent for span in reversed(above) if span.agent), "")
+    return candidate if candidate.agent or not named else replace(candidate, agent=named)
 
 
 def _record(

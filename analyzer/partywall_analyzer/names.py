@@ -12,6 +12,8 @@ LONGEST: Final = 120
 
 def clean(text: str, longest: int = LONGEST) -> str:
     """A name that is safe in a sentence, a terminal and a log line."""
+    if len(text) <= longest and text.isprintable() and "  " not in text:
+        return text.strip()
     marked = "".join(
         " " if letter.isspace() else "\N{REPLACEMENT CHARACTER}" if _unsafe(letter) else letter
         for letter in text[: 4 * longest]

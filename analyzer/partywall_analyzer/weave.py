@@ -8,6 +8,7 @@ the graph leads to a later moment, so each path is a possible flow and no path i
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -107,17 +108,23 @@ class Weave:
     def __init__(self, spans: Iterable[Span], *, commonplace: Collection[int] = ()) -> None:
         """Weave these spans; values in `commonplace` carry nothing."""
         self._places = _place(spans)
-        self.graph: Graph = nx.DiGraph()
+        self._commonplace = frozenset(commonplace)
+
+    @cached_property
+    def graph(self) -> Graph:
+        """Moments as nodes, with what leads from one to a later one as edges."""
+        graph: Graph = nx.DiGraph()
         moments: defaultdict[Line, set[Key]] = defaultdict(set)
         for place in self._places.values():
             moments[place.line] |= {place.begun.key, place.done.key}
-        for message in self._messages(commonplace):
+        for message in self._messages():
             moments[message.sender.line].add(message.sender.key)
             moments[message.receiver.line].add(message.receiver.key)
-            self._add(message)
+            _add(graph, message)
         for line, keys in moments.items():
             for earlier, later in pairwise(sorted(keys)):
-                self.graph.add_edge(Moment(line, earlier), Moment(line, later), weight=0)
+                graph.add_edge(Moment(line, earlier), Moment(line, later), weight=0)
+        return graph
 
     def span(self, ref: Ref) -> Span | None:
         """A span with its times clamped into those of its parents."""
@@ -153,20 +160,12 @@ class Weave:
         hops = tuple(edge["message"] for edge in edges if "message" in edge)
         return Witness(min((hop.proof for hop in hops), default=Proof.P1), hops)
 
-    def _add(self, message: Message) -> None:
-        if message.sender.key >= message.receiver.key:
-            return
-        weight = _WEIGHTS[message.proof]
-        known = self.graph.get_edge_data(message.sender, message.receiver)
-        if not known or known["weight"] > weight:
-            self.graph.add_edge(message.sender, message.receiver, weight=weight, message=message)
-
-    def _messages(self, commonplace: Collection[int]) -> Iterator[Message]:
+    def _messages(self) -> Iterator[Message]:
         for place in self._places.values():
             yield from self._spawned(place)
             yield from self._linked(place)
             yield from _touched(place)
-        yield from _carried(self._places.values(), commonplace)
+        yield from _carried(self._places.values(), self._commonplace)
 
     def _spawned(self, place: _Place) -> Iterator[Message]:
         if place.parent:
@@ -187,6 +186,16 @@ class Weave:
                 yield Message("linked", sender, place.begun, Proof.P1)
 
 
+def _add(graph: Graph, message: Message) -> None:
+    """Add a message; of two between the same moments the better proved one stays."""
+    if message.sender.key >= message.receiver.key:
+        return
+    weight = _WEIGHTS[message.proof]
+    known = graph.get_edge_data(message.sender, message.receiver)
+    if not known or known["weight"] > weight:
+        graph.add_edge(message.sender, message.receiver, weight=weight, message=message)
+
+
 def _touched(place: _Place) -> Iterator[Message]:
     """Reading and writing; that what was read is what another wrote is only inferred."""
     for dataset, operation in place.span.datasets:
@@ -199,13 +208,12 @@ def _touched(place: _Place) -> Iterator[Message]:
             yield Message("wrote", place.done, receiver, Proof.P2)
 
 
-def _carried(places: Collection[_Place], commonplace: Collection[int]) -> Iterator[Message]:
+def _carried(places: Collection[_Place], ignored: frozenset[int]) -> Iterator[Message]:
     """Values that came out of one call and went into a later one, straight or through a dataset.
 
     One message from the latest earlier producer of each value and dataset, so their number grows
     with the calls and not with their pairs.
     """
-    ignored = frozenset(commonplace)
     produced: defaultdict[int, dict[str, _Place]] = defaultdict(dict)
     stored: dict[tuple[str, int], _Place] = {}
     events = [(place.start, 0, place) for place in places if place.span.values_in]
