@@ -32,8 +32,10 @@ from partywall_collector.collector import Collector
 from partywall_collector.config import Config
 from partywall_collector.otlp_files import DamagedFile, OtlpFile
 from partywall_collector.otlp_sender import HttpTransport
+from partywall_collector.registry import Registry
 from partywall_collector.registry.load import RegistryRefused, load, write
 from partywall_collector.registry.model import ANY, Principal
+from partywall_collector.registry.request import RequestFacts
 from partywall_collector.replaying import Summary, Target, replay
 from partywall_collector.store import Store, StoreError, open_store, statement
 from partywall_collector.store.facade import serve
@@ -130,7 +132,7 @@ def _replay(files: Sequence[OtlpFile], store: Store) -> Summary:
         )
 
 
-def _predictions(store: Store, findings: Iterable[Finding]) -> Iterator[dict[str, Any]]:
+def _predictions(store: Store, findings: Sequence[Finding]) -> Iterator[dict[str, Any]]:
     """One line a trace: the crossing calls, and for each the calls where its data came from."""
     calls: defaultdict[str, dict[str, None]] = defaultdict(dict)
     named: defaultdict[str, dict[str, None]] = defaultdict(dict)
@@ -141,19 +143,28 @@ def _predictions(store: Store, findings: Iterable[Finding]) -> Iterator[dict[str
                 if source != ref and finding.rule != "foreign-party":
                     named[ref.span_id][source.span_id] = None
     facts = _facts(store, calls)
+    requests = {
+        session.request: RequestFacts.from_json(session.facts)
+        for session in Registry.read(store).sessions
+    }
+    asked = {
+        ref.trace_id: requests.get(finding.request_id)
+        for finding in findings
+        for ref in finding.calls
+    }
     for trace, spans in calls.items():
         sources: dict[str, list[str]] = {}
         for span in spans:
-            found = [*named[span], *_sources(facts.get(trace, []), span)]
+            found = [*named[span], *_sources(facts.get(trace, []), span, asked[trace])]
             if found:
                 sources[span] = list(dict.fromkeys(found))
         yield {"trace_id": trace, "calls": list(spans), "sources": sources}
 
 
-def _sources(calls: Sequence[CallFacts], span: str) -> Iterator[str]:
+def _sources(calls: Sequence[CallFacts], span: str, request: RequestFacts | None) -> Iterator[str]:
     for at, call in enumerate(calls):
         if call.ref[1] == span:
-            yield from (source.ref[1] for source in source_calls(calls[:at], call))
+            yield from (source.ref[1] for source in source_calls(calls[:at], call, request))
 
 
 def _facts(store: Store, traces: Iterable[str]) -> dict[str, list[CallFacts]]:

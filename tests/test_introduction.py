@@ -316,6 +316,21 @@ def test_sources_are_the_calls_that_brought_what_was_sent(store: Store) -> None:
     assert source_calls([replace(brought, failed=True)], sent) == ()
 
 
+def test_two_words_of_a_record_name_its_source(store: Store) -> None:
+    """One word is chance, and words of the request are its own; the twin was asked with them."""
+    row = '[{"to": "ann@acme.example", "subject": "Blue Heron"}]'
+    agents = [Agent("") for _ in range(4)]
+    for agent, subject in zip(agents, ("Blue Heron", "Heron", "Blue Heron", ""), strict=True):
+        agent.call(row, query="Blue Heron" if agent is agents[3] else "all")
+        agent.call("ok", operation="send", subject=subject or "Blue Heron")
+    (brought, sent), (one, word), (other, same), (asked, echo) = facts(store, *agents)
+    assert source_calls([brought], sent) == (brought,)
+    assert source_calls([one], word) == ()
+    request = read_request("Write about the Blue Heron", key_of(store))
+    assert source_calls([other], same, request) == ()
+    assert source_calls([asked], echo) == ()
+
+
 def test_nothing_of_what_was_said_is_stored(store: Store) -> None:
     """The facts of a call hold no word of its arguments or its result."""
     agent = Agent("")

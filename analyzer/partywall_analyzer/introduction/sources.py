@@ -1,16 +1,34 @@
-"""Where the data came from that a call sent out: earlier calls that brought the same values."""
+"""Where the data came from that a call sent out: earlier calls that brought the same."""
 
 from collections.abc import Sequence
 
 from partywall_analyzer.introduction.facts import CallFacts
+from partywall_collector.registry.request import RequestFacts
+
+ENOUGH = 2
+"""So many words in common, which the request does not have, say that a record was sent on."""
 
 
-def source_calls(before: Sequence[CallFacts], call: CallFacts) -> tuple[CallFacts, ...]:
-    """Return the earlier calls whose results hold identifiers that the call's arguments carry.
+def source_calls(
+    before: Sequence[CallFacts], call: CallFacts, request: RequestFacts | None = None
+) -> tuple[CallFacts, ...]:
+    """Return the earlier calls that brought what the call's arguments carry.
 
-    To whom it goes is no part of what goes.
+    An identifier in common is enough, or two words of the short values of records. To whom it goes
+    is no part of what goes, nor is what the request says itself.
     """
-    carried = call.values_in.difference(call.party_values)
+    values = call.values_in.difference(call.party_values)
+    terms = call.argument_terms.difference(*call.party_terms)
+    for item in request.items if request else ():
+        terms -= item.words | item.names | item.single
     return tuple(
-        earlier for earlier in before if not earlier.failed and earlier.values_out & carried
+        earlier
+        for earlier in before
+        if not earlier.failed
+        and (earlier.values_out & values or len(_brought(earlier) & terms) >= ENOUGH)
     )
+
+
+def _brought(call: CallFacts) -> frozenset[int]:
+    """The words of its records that it was not itself asked with."""
+    return frozenset[int]().union(*call.record_terms.values()) - call.argument_terms
