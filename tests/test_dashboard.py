@@ -151,7 +151,7 @@ def test_findings_are_filtered_by_what_the_address_says(at: AppTest) -> None:
 def test_a_time_range_leaves_older_findings_out(at: AppTest) -> None:
     """The range in the sidebar holds on every page."""
     assert "5 findings" in page_of(at, "findings")
-    at.selectbox(key="days").set_value(7)
+    at.session_state["days"] = 7
     assert "4 findings" in shown(at.run())
 
 

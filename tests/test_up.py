@@ -1,6 +1,6 @@
 """`partywall up` as an operator runs it: one process, everything on one store, one Ctrl-C."""
 
-import json
+import hashlib
 import os
 import signal
 import socket
@@ -9,7 +9,6 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 from urllib.request import urlopen
 
 import pytest
@@ -18,6 +17,10 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 
 from partywall import attributes
+from partywall_analyzer import OPERATOR, list_findings, who
+from partywall_collector.registry.load import load, write
+from partywall_collector.registry.model import Principal
+from partywall_collector.store import Store, open_store
 from partywall_dashboard.process import free_port
 
 PARTYWALL = [sys.executable, "-m", "partywall"]
@@ -42,14 +45,8 @@ service:
   pipelines:
     traces: {{receivers: [otlp], processors: [tenant_router], exporters: [clickhouse]}}
 """
+TOKEN = "a-token-of-this-test"
 WITHIN = 60.0
-
-
-def run(*words: str) -> str:
-    """A `partywall` command of another process; its stdout."""
-    done = subprocess.run([*PARTYWALL, *words], capture_output=True, text=True, check=False)
-    assert done.returncode in (0, 1), done.stderr
-    return done.stdout
 
 
 class Up:
@@ -111,9 +108,14 @@ def send(up: Up, token: str, tenant: str, dataset: str) -> None:
     provider.shutdown()
 
 
-def findings(up: Up) -> list[dict[str, Any]]:
-    """What `partywall analyze` of another process reports."""
-    return json.loads(run("analyze", "--store", up.store, "--json"))["findings"]
+def findings(store: Store) -> list[tuple[str, str]]:
+    """From whom to whom, once the loop has found something."""
+    until = time.monotonic() + WITHIN
+    while time.monotonic() < until:
+        if rows := list_findings(store, OPERATOR).rows:
+            return [(found.from_tenant, found.to_tenant) for found in rows]
+        time.sleep(0.2)
+    return []
 
 
 def test_a_span_sent_to_up_becomes_a_finding_and_ctrl_c_ends_in_order(
@@ -125,22 +127,22 @@ def test_a_span_sent_to_up_becomes_a_finding_and_ctrl_c_ends_in_order(
     assert "nobody may send yet" in box
     registry = tmp_path / "registry.yaml"
     registry.write_text(REGISTRY)
-    run("registry", "load", str(registry), "--store", up.store)
-    token = run("registry", "token", "agents@acme", "--tenant", "acme", "--store", up.store)
+    digest = hashlib.sha256(TOKEN.encode()).hexdigest()
+    with open_store(up.store, role="writer") as store:
+        load([registry], store)
+        write([Principal(id="agents@acme", tenants=("acme",), token_sha256=digest)], store)
     time.sleep(1.5)  # the collector reads new principals each second
-    send(up, token.strip(), "acme", "crm/fjord/contacts")
+    send(up, TOKEN, "acme", "crm/fjord/contacts")
     with urlopen(f"http://127.0.0.1:{up.port}/_stcore/health") as answer:
         assert answer.status == 200
-    until = time.monotonic() + WITHIN
-    while not (found := findings(up)) and time.monotonic() < until:
-        time.sleep(0.5)
-    assert [(one["from_tenant"], one["to_tenant"]) for one in found] == [("acme", "fjord")]
-    send(up, token.strip(), "acme", "crm/acme/contacts")  # acknowledged just before the end
+    with open_store(up.store, role="reader") as store:
+        assert findings(store) == [("acme", "fjord")]
+    send(up, TOKEN, "acme", "crm/acme/contacts")  # acknowledged just before the end
     code, complaint = up.stop()
     assert code == 0, complaint
     assert "Traceback" not in complaint
-    calls = json.loads(run("who", "--store", up.store, "--tenant", "acme", "--json"))
-    assert "crm/acme/contacts" in json.dumps(calls)
+    with open_store(up.store, role="reader") as store:
+        assert who(store, OPERATOR, dataset="crm/acme/contacts")
 
 
 def test_a_dashboard_that_dies_is_told_and_everything_is_stopped(up: Up) -> None:

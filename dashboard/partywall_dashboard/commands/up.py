@@ -82,7 +82,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if not options.no_dashboard and (problem := port_problem("127.0.0.1", options.port)):
             raise CannotRun(f"dashboard: {problem}")
         return run(configuration(options), options)
-    except (CannotRun, ConfigError, SpoolInUse, StoreError) as error:
+    except (CannotRun, ConfigError, OSError, SpoolInUse, StoreError) as error:
         print(f"partywall up: {error}", file=sys.stderr)
         return 2
 

@@ -1,5 +1,6 @@
 // A table of tenants by tenants; each number leads to its findings. Foreign text is only set as textContent.
 const LIGHT = [[255, 236, 214], [253, 190, 133], [236, 112, 40], [156, 44, 0]];
+const UPRIGHT = 6; // with more columns than this their names are turned
 const FEW = 8; // a single finding is not painted as the worst
 const DARK = [[58, 38, 26], [112, 58, 28], [188, 92, 38], [255, 154, 98]];
 
@@ -51,8 +52,9 @@ export default function ({ parentElement, data, setTriggerValue }) {
     return box;
   };
 
-  const table = make('table'), head = make('thead'), body = make('tbody'), top = make('tr');
-  table.style.maxWidth = `${190 + 130 * data.to.length}px`;
+  const table = make('table', undefined, data.to.length > UPRIGHT ? 'turned' : ''), head = make('thead'), body = make('tbody'), top = make('tr');
+  table.style.minWidth = `${130 + 41 * data.to.length}px`;
+  table.style.maxWidth = `${130 + 130 * data.to.length}px`;
   top.append(make('td', 'from ↓   reached →', 'corner'), ...data.to.map((tenant) => header(tenant, 'col')));
   head.append(top);
   for (const from of data.from) {

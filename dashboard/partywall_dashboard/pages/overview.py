@@ -1,12 +1,13 @@
 """Overview: how much went through the wall, between whom, since when, and where to start."""
 
+from collections import Counter
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 import altair as alt
 import streamlit as st
 
-from partywall_analyzer.findings import Totals, TrendPoint
+from partywall_analyzer.findings import TenantPair, Totals, TrendPoint
 from partywall_analyzer.model import Severity, Verdict
 from partywall_dashboard import reads, text
 from partywall_dashboard.components import draw
@@ -15,7 +16,10 @@ from partywall_dashboard.scope import viewer
 from partywall_dashboard.settings import SEVERITIES
 from partywall_dashboard.tables import findings_table
 
-FIRST_LINES = """\
+SIDES: Final = 20
+"""The table of tenants has at most so many rows and columns."""
+
+FIRST_LINES: Final = """\
 import partywall
 
 partywall.instrument(endpoint="http://127.0.0.1:4318", token="...")  # once
@@ -41,15 +45,15 @@ def main() -> None:
             "Crossings that nobody authorised. Row: whose session or data it was. Column: what it "
             "reached. Click a number."
         )
-        cells = [
-            (pair.from_tenant, pair.to_tenant, pair.n) for pair in reads.pairs(url, scope, since)
-        ]
+        cells, left_out = most_crossed(reads.pairs(url, scope, since))
         if cells:
             clicked = draw.matrix(cells, dark=st.context.theme.type == "dark")
             if clicked:
                 st.switch_page(
                     "pages/findings.py", query_params={"src": clicked[0], "dst": clicked[1]}
                 )
+            if left_out:
+                st.caption(f"{text.count(left_out, 'pair')} of tenants with fewer are not shown.")
         else:
             st.success("Every crossing was authorised.", icon=":material/verified_user:")
     with right:
@@ -67,6 +71,22 @@ def main() -> None:
             label=f"All {text.count(page.total, 'finding')}",
             icon=":material/arrow_forward:",
         )
+
+
+def most_crossed(pairs: list[TenantPair]) -> tuple[list[tuple[str, str, int]], int]:
+    """The pairs among the sides with the most crossings, and how many pairs are left out."""
+    sources, targets = Counter[str](), Counter[str]()
+    for pair in pairs:
+        sources[pair.from_tenant] += pair.n
+        targets[pair.to_tenant] += pair.n
+    rows = {name for name, _ in sources.most_common(SIDES)}
+    columns = {name for name, _ in targets.most_common(SIDES)}
+    cells = [
+        (pair.from_tenant, pair.to_tenant, pair.n)
+        for pair in pairs
+        if pair.from_tenant in rows and pair.to_tenant in columns
+    ]
+    return cells, len(pairs) - len(cells)
 
 
 def numbers(totals: Totals, pairs: int) -> None:
