@@ -98,6 +98,48 @@ def test_the_ledger_keeps_what_changed_and_nothing_else(store: Store) -> None:
     assert rows(store) == 5
 
 
+def test_spans_that_come_twice_and_out_of_order_change_nothing(store: Store) -> None:
+    """A sender that retries sends the same spans again; the findings stay as they are."""
+    write([*RECORDS, DatasetOwner(pattern="crm/gate/*", owner="gate")], store)
+
+    def send(*, backwards: bool) -> None:
+        steps = [("crm/fjord/1", "", 2), ("", "crm/gate/1", 9), ("crm/fjord/2", "", 4)]
+        logs = [Log(store, first=10 * number) for number in range(1, 4)]
+        for log, (read, written, at) in zip(logs, steps, strict=True):
+            log.call(
+                "acme",
+                trace=7,
+                at=at,
+                reads=[read] if read else [],
+                writes=[written] if written else [],
+                values_in=[1, 2] if written else [],
+                values_out=[1, 2] if read else [],
+                agent="" if written else "reader",
+            )
+        for log in reversed(logs) if backwards else logs:
+            log.write()
+
+    send(backwards=False)
+    first = analyze(store)
+    assert changes(first) == (4, 0, 0)
+    send(backwards=True)
+    assert changes(analyze(store)) == (0, 0, 0)
+    flow = next(finding for finding in first.findings if finding.rule == "flow")
+    assert flow.sources[0].span_id.endswith("1e"), "the latest read that has the values"
+
+
+def test_an_agent_is_named_by_the_span_above_a_call(store: Store) -> None:
+    """Frameworks name the agent on its run, not on each tool call."""
+    write(RECORDS, store)
+    log = Log(store)
+    run = log.agent("acme", agent="planner")
+    log.call("acme", parent=run, agent="", reads=["crm/fjord/1"])
+    log.write()
+    (finding,) = analyze(store).findings
+    assert finding.agent == "planner"
+    assert 'Agent "planner"' in finding.sentence
+
+
 def test_since_looks_at_what_was_active_and_withdraws_nothing_else(store: Store) -> None:
     """Keys that were quiet keep their findings; an active key is analyzed whole."""
     log = plant(store)
