@@ -21,7 +21,7 @@ from partywall_analyzer.introduction import (
     source_calls,
 )
 from partywall_collector.envelope import Envelope, frame
-from partywall_collector.registry.request import read_request
+from partywall_collector.registry.request import RequestFacts, read_request
 from partywall_collector.store import Store, statement
 
 EARLIER = "2020-01-01 00:00:00"
@@ -233,6 +233,10 @@ def test_a_request_that_was_not_recorded_authorises_nothing() -> None:
     call = CallFacts(("t", "1"), "send", False, (party,), (1,), (frozenset(),))
     made = judge_introduction(None, [], call, party, lambda _: False)
     assert (made.verdict, made.reason) == ("unknown", "request not recorded")
+    listed = RequestFacts((), (party,))
+    assert judge_introduction(listed, [], call, party, lambda _: False).verdict == "delegated"
+    other = replace(listed, listed=(Identifier("email", "ann@acme.example"),))
+    assert judge_introduction(other, [], call, party, lambda _: False).verdict == "unknown"
 
 
 def test_a_page_behind_a_delegated_link_delegates(store: Store) -> None:

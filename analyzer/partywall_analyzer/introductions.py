@@ -1,7 +1,7 @@
 """Asks, for each call with a foreign party, who introduced the party in that session."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple
 
 from partywall.identifiers import Identifier
@@ -40,9 +40,10 @@ class Introductions:
         self._place = {session: at for at, session in enumerate(self._wanted)}
         self._batch = -1
         self._calls: dict[_Session, list[_Call]] = {}
-        self._requests: dict[tuple[str, str], RequestFacts | None] = {}
+        self._requests: dict[tuple[str, str], RequestFacts] = {}
         for opened in registry.sessions:
-            facts = RequestFacts.from_json(opened.facts)
+            facts = RequestFacts.from_json(opened.facts) or RequestFacts(())
+            facts = replace(facts, listed=tuple(Identifier(*found) for found in opened.named))
             for name in {opened.request, opened.session} - {""}:
                 self._requests[opened.tenant, name] = facts
 
@@ -54,8 +55,8 @@ class Introductions:
         if this is None or len(this.facts.party_values) != len(this.facts.parties):
             return _UNKNOWN
         before = [made.facts for made in calls if made.end <= this.start and made is not this]
-        request = self._requests.get((tenant, candidate.request_id)) or self._requests.get(
-            (tenant, candidate.session_id)
+        request = self._request(tenant, candidate.request_id) or self._request(
+            tenant, candidate.session_id
         )
         party = Identifier(candidate.party_kind, candidate.party)
 
@@ -63,6 +64,12 @@ class Introductions:
             return self._registry.party(tenant, found.kind, found.value) == "own"
 
         return judge_introduction(request, before, this.facts, party, is_own)
+
+    def _request(self, tenant: str, name: str) -> RequestFacts | None:
+        key = (tenant, name)
+        if key not in self._requests:
+            self._requests[key] = RequestFacts.from_json(self._facts.get(key, ""))
+        return self._requests[key]
 
     def _session_calls(self, session: _Session) -> list[_Call]:
         batch = self._place[session] // _BATCH

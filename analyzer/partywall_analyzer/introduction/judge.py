@@ -50,13 +50,15 @@ def judge_introduction(
     was itself delegated. A lower one counts only where no higher one answers, and only for an
     action that the request asks for. `is_own` says whether a party is the tenant's own.
     """
-    if request is None or not request.items:
+    if request is None or not (request.items or request.listed):
         return Introduction("unknown", "request not recorded")
     if party.kind in FORMED and not any(found.kind == party.kind for found in find(party.value)):
         return Introduction("unknown", "unresolved party")
     value, terms = _fingerprints(call, party)
     if _is_named(request, party, terms):
         return Introduction("delegated", "named in the request", rank="request")
+    if not request.items:
+        return Introduction("unknown", "the text of the request is not recorded")
 
     seen = list(_seen(request, before, value))
     if not seen:
@@ -102,9 +104,13 @@ def _fingerprints(call: CallFacts, party: Identifier) -> tuple[int, frozenset[in
 
 def _is_named(request: RequestFacts, party: Identifier, terms: frozenset[int]) -> bool:
     """Whether the request names the party; a plain name by all of its words."""
-    if party.kind in FORMED:
-        return party in request.named
-    return bool(terms) and any(terms <= item.words | item.names for item in request.items)
+    if party in request.named:
+        return True
+    return (
+        party.kind not in FORMED
+        and bool(terms)
+        and any(terms <= item.words | item.names for item in request.items)
+    )
 
 
 def _seen(request: RequestFacts, before: Sequence[CallFacts], value: int) -> Iterator[_Seen]:

@@ -56,14 +56,16 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class RequestFacts:
-    """What is kept of a request's text."""
+    """What is kept of a request's text, and the parties that its record names beside the text."""
 
     items: tuple[Item, ...]
+    listed: tuple[Identifier, ...] = ()
 
     @property
     def named(self) -> tuple[Identifier, ...]:
         """The identifiers that the request names, once each."""
-        return tuple(dict.fromkeys(found for item in self.items for found in item.named))
+        found = (found for item in self.items for found in item.named)
+        return tuple(dict.fromkeys((*found, *self.listed)))
 
     def to_json(self) -> str:
         """Return the facts as the session's row holds them."""
