@@ -58,7 +58,10 @@ client.command("CREATE TABLE mine (a UInt32, b String) ENGINE = Memory")
 client.insert("mine", [[1, "FORMAT CSV"], [2, "it's \\n"]], column_names=["a", "b"])
 client.command("INSERT INTO mine VALUES", data="(3, 'c')")
 client.command("INSERT INTO mine SELECT 4, 'FORMAT TSV'")
-client.raw_insert("mine", ["a", "b"], b"5,e\\n", fmt="CSV", compression=None)
+client.raw_insert(
+    "mine", ["a", "b"], b"5|e\\n", fmt="CSV", settings={"format_csv_delimiter": "|"}
+)
+client.command("INSERT INTO mine settings async_insert = 0 FORMAT TSV", data="6\\tf\\n")
 rows = client.query("SELECT * FROM mine WHERE a > {a:UInt32} ORDER BY a", parameters={"a": 1})
 with client.query_row_block_stream("SELECT number FROM numbers(100000)") as blocks:
     streamed = sum(len(block) for block in blocks)
@@ -73,7 +76,7 @@ def test_the_stock_client_of_another_process_reads_and_writes(owner: Store) -> N
     script = [sys.executable, "-c", ANOTHER_PROCESS, str(owner.home / "endpoint.json")]
     done = subprocess.run(script, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    rows = [[2, "it's \n"], [3, "c"], [4, "FORMAT TSV"], [5, "e"]]
+    rows = [[2, "it's \n"], [3, "c"], [4, "FORMAT TSV"], [5, "e"], [6, "f"]]
     assert json.loads(done.stdout) == [rows, 100_000, [[1000]]]
 
 

@@ -95,9 +95,14 @@ class Engine:
     def run(self, request: Request) -> Answer:
         """Run a request; raises `Refused`."""
         try:
+            _check_settings(request)
             with self._handle() as handle:
-                self._prepare(handle, request)
-                return self._run(handle, request)
+                if request.database not in ("", "default"):
+                    handle.query(f"USE {_identifier(request.database)}")
+                insert = insert_with_data(request.sql) if request.writes else None
+                if insert:
+                    return self._insert(handle, insert, request.settings)
+                return self._query(handle, request)
         except Refused:
             raise
         except Exception as error:  # chDB has no class of its own for every failure
@@ -112,29 +117,27 @@ class Engine:
         finally:
             handle.close()
 
-    def _prepare(self, handle: Any, request: Request) -> None:
-        """Give the handle its rights: what is set read-only last cannot be taken back."""
-        if request.database not in ("", "default"):
-            handle.query(f"USE {_identifier(request.database)}")
+    def _insert(self, handle: Any, insert: InsertWithData, settings: Mapping[str, str]) -> Answer:
+        handle.query("SET log_comment = 'writer'")
+        clauses = [insert.settings.decode()] if insert.settings else []
+        clauses += [f"{name} = {_literal(value)}" for name, value in settings.items()]
+        with tempfile.NamedTemporaryFile(dir=self._scratch, prefix=".insert.") as file:
+            file.write(insert.data)
+            file.flush()
+            sql = f"{insert.head.decode()} FROM INFILE {_literal(file.name)}"
+            if clauses:
+                sql += f" SETTINGS {', '.join(clauses)}"
+            result: Any = handle.query(f"{sql} FORMAT {insert.form.decode()}", "TabSeparated")
+        return Answer(b"", "", 0, 0, result.rows_read())
+
+    def _query(self, handle: Any, request: Request) -> Answer:
         handle.query(f"SET max_result_bytes = {MAX_RESULT_BYTES}")
         for name, value in request.settings.items():
-            allowed = _READING.fullmatch(name) or (request.writes and _WRITING.fullmatch(name))
-            if not allowed:
-                raise Refused(
-                    f"Code: {UNKNOWN_SETTING}. DB::Exception: the endpoint does not take the "
-                    f"setting {name!r}. (UNKNOWN_SETTING)",
-                    UNKNOWN_SETTING,
-                )
             handle.query(f"SET {name} = {_literal(value)}")
         handle.query(f"SET log_comment = '{'writer' if request.writes else 'reader'}'")
         if not request.writes:
-            handle.query("SET readonly = 1")
-
-    def _run(self, handle: Any, request: Request) -> Answer:
-        if not request.writes:
+            handle.query("SET readonly = 1")  # last: from here on nothing can be set
             self._check_reader(handle, request)
-        elif insert := insert_with_data(request.sql):
-            return self._insert(handle, insert)
         if not request.sql.strip():
             raise Refused("Code: 62. DB::Exception: Empty query. (SYNTAX_ERROR)", SYNTAX_ERROR)
         form = named_format(request.sql) or request.default_format
@@ -143,15 +146,6 @@ class Engine:
         if not body and form == "Native":
             body = _empty_native(handle, request)
         return Answer(body, form if body else "", result.rows_read(), result.bytes_read(), 0)
-
-    def _insert(self, handle: Any, insert: InsertWithData) -> Answer:
-        with tempfile.NamedTemporaryFile(dir=self._scratch, prefix=".insert.") as file:
-            file.write(insert.data)
-            file.flush()
-            infile = b" FROM INFILE " + _literal(file.name).encode()
-            sql = insert.head + infile + b" " + insert.settings + b" FORMAT " + insert.form
-            result: Any = handle.query(sql.decode(), "TabSeparated")
-        return Answer(b"", "", 0, 0, result.rows_read())
 
     def _check_reader(self, handle: Any, request: Request) -> None:
         """Refuse what `readonly` lets through: writing to and reading from files, killing queries.
@@ -175,6 +169,16 @@ class Engine:
                 kind == "Identifier" and name == "file"
             ):
                 raise _not_allowed(f"{name}()")
+
+
+def _check_settings(request: Request) -> None:
+    for name in request.settings:
+        if not (_READING.fullmatch(name) or (request.writes and _WRITING.fullmatch(name))):
+            raise Refused(
+                f"Code: {UNKNOWN_SETTING}. DB::Exception: the endpoint does not take the setting "
+                f"{name!r}. (UNKNOWN_SETTING)",
+                UNKNOWN_SETTING,
+            )
 
 
 def _empty_native(handle: Any, request: Request) -> bytes:

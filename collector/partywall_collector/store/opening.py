@@ -7,6 +7,7 @@ from functools import partial
 from importlib.resources import files
 from typing import Final, Literal
 from urllib.parse import urlencode
+from xml.sax.saxutils import escape
 
 from partywall_collector.store import schema
 from partywall_collector.store.answering import answer_later
@@ -123,5 +124,5 @@ def _engine_configuration(home: Home) -> str:
     """Write the engine's configuration into the home folder and return its path."""
     path = home.path / "engine.xml"
     text = (files(schema.SQL) / "engine.xml").read_text("utf-8")
-    path.write_text(text.replace("{path}", str(path)), encoding="utf-8")
+    path.write_text(text.replace("{home}", escape(str(home.path))), encoding="utf-8")
     return str(path)

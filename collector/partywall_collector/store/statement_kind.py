@@ -14,12 +14,13 @@ _TOKEN: Final = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _WITHOUT_DATA: Final = {b"SELECT", b"WITH", b"VALUES", b"INFILE", b"WATCH"}
+_FORMAT_NAME: Final = re.compile(rb"\s+(\w+)[ \t]*;?(?:\r?\n)?")
 _FORMAT_AT_END: Final = re.compile(rb"\bFORMAT\s+(\w+)\s*;?\s*$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class InsertWithData:
-    """An INSERT whose data follows it: what is before SETTINGS or FORMAT, what from there, data."""
+    """An INSERT whose data follows it: what is before SETTINGS or FORMAT, its settings, data."""
 
     head: bytes
     settings: bytes
@@ -31,7 +32,7 @@ def insert_with_data(sql: bytes) -> InsertWithData | None:
     """Take an INSERT with data in a named format apart; None for any other statement."""
     words: list[bytes] = []
     depth = 0
-    settings_at: int | None = None
+    settings: re.Match[bytes] | None = None
     for token in _TOKEN.finditer(sql):
         if token["other"]:
             depth += {b"(": 1, b")": -1}.get(token["other"], 0)
@@ -41,19 +42,22 @@ def insert_with_data(sql: bytes) -> InsertWithData | None:
         words.append(word)
         if words[0] != b"INSERT" or word in _WITHOUT_DATA:
             return None
-        if word == b"SETTINGS" and settings_at is None:
-            settings_at = token.start()
+        if word == b"SETTINGS" and settings is None:
+            settings = token
         if word == b"FORMAT":
-            return _taken_apart(sql, token.start(), token.end(), settings_at)
+            return _taken_apart(sql, token, settings)
     return None
 
 
-def _taken_apart(sql: bytes, at: int, after: int, settings_at: int | None) -> InsertWithData | None:
-    form = re.compile(rb"\s+(\w+)[ \t]*;?(?:\r?\n)?").match(sql, after)
+def _taken_apart(
+    sql: bytes, word: re.Match[bytes], settings: re.Match[bytes] | None
+) -> InsertWithData | None:
+    form = _FORMAT_NAME.match(sql, word.end())
     if form is None or form[1].upper() == b"VALUES":
         return None
-    cut = at if settings_at is None else settings_at
-    return InsertWithData(sql[:cut], sql[cut:at], form[1], sql[form.end() :])
+    head = sql[: settings.start() if settings else word.start()]
+    said = sql[settings.end() : word.start()] if settings else b""
+    return InsertWithData(head, said.strip(), form[1], sql[form.end() :])
 
 
 def named_format(sql: bytes) -> str:

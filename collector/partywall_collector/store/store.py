@@ -84,7 +84,7 @@ class Store:
 
         The same body under the same token adds nothing the second time.
         """
-        schema = EMBEDDED_SCHEMA if self.engine is not None else SERVER_SCHEMA
+        schema = EMBEDDED_SCHEMA if self.url.startswith("chdb:") else SERVER_SCHEMA
         settings = (
             LOAD_SETTINGS | schema | {"insert_deduplication_token": f"{LOAD_VERSION}-{token}"}
         )
