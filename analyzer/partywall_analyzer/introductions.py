@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 from partywall.identifiers import Identifier
 from partywall_analyzer.introduction import CallFacts, Introduction, judge_introduction
 from partywall_analyzer.model import Candidate, Ref
-from partywall_collector.registry import Registry
+from partywall_collector.registry import Registry, Session
 from partywall_collector.registry.request import RequestFacts
 from partywall_collector.store import Store, statement
 
@@ -40,12 +40,13 @@ class Introductions:
         self._place = {session: at for at, session in enumerate(self._wanted)}
         self._batch = -1
         self._calls: dict[_Session, list[_Call]] = {}
-        self._requests: dict[tuple[str, str], RequestFacts] = {}
-        for opened in registry.sessions:
-            facts = RequestFacts.from_json(opened.facts) or RequestFacts(())
-            facts = replace(facts, listed=tuple(Identifier(*found) for found in opened.named))
-            for name in {opened.request, opened.session} - {""}:
-                self._requests[opened.tenant, name] = facts
+        self._opened = {
+            (opened.tenant, name): opened
+            for opened in registry.sessions
+            for name in (opened.session, opened.request)
+            if name
+        }
+        self._requests: dict[tuple[str, str], RequestFacts | None] = {}
 
     def of(self, candidate: Candidate, call: Ref) -> Introduction:
         """How the party of a candidate came into the session before one of its calls."""
@@ -66,9 +67,11 @@ class Introductions:
         return judge_introduction(request, before, this.facts, party, is_own)
 
     def _request(self, tenant: str, name: str) -> RequestFacts | None:
+        """What is known of a request, read when it is first asked for."""
         key = (tenant, name)
         if key not in self._requests:
-            self._requests[key] = RequestFacts.from_json(self._facts.get(key, ""))
+            opened = self._opened.get(key)
+            self._requests[key] = _facts(opened) if opened else None
         return self._requests[key]
 
     def _session_calls(self, session: _Session) -> list[_Call]:
@@ -89,6 +92,11 @@ class Introductions:
             session = _Session(row["tenant_id"], row["session_id"])
             if session in self._calls:
                 self._calls[session].append(_call(row))
+
+
+def _facts(opened: Session) -> RequestFacts:
+    facts = RequestFacts.from_json(opened.facts) or RequestFacts(())
+    return replace(facts, listed=tuple(Identifier(*found) for found in opened.named))
 
 
 def _session(candidate: Candidate) -> _Session:
