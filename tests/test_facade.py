@@ -12,7 +12,7 @@ import clickhouse_connect
 import pytest
 from clickhouse_connect.driver.exceptions import DatabaseError
 
-from partywall_collector.store import Store, open_store
+from partywall_collector.store import Store, StoreUnavailable, open_store
 from partywall_collector.store.facade import serve
 from partywall_collector.store.home import Account, Endpoint
 from partywall_collector.store.statement_kind import insert_with_data
@@ -86,6 +86,22 @@ def test_opening_a_path_in_use_finds_the_owner(owner: Store) -> None:
         writer.insert("datasets", [{"pattern": "a", "owner": "acme"}])
         assert reader.rows("SELECT owner FROM datasets") == [{"owner": "acme"}]
         assert reader.rows("SELECT owner FROM datasets WHERE 0") == []
+
+
+def test_a_server_url_reaches_the_endpoint_too(
+    owner: Store, endpoint: Endpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The form for ClickHouse servers, over the same protocol: tables checked, rows, a segment."""
+    monkeypatch.chdir(tmp_path)  # chDB writes the format's schema there, a server does not
+    address = f"{endpoint.host}:{endpoint.port}/default"
+    url = f"clickhouse://writer:{endpoint.writer.password}@{address}?home={owner.home}"
+    with open_store(url) as store:
+        assert store.rows("SELECT tenant_id FROM current_tenants") == [{"tenant_id": "acme"}]
+        store.load(b"", token="1")
+    with pytest.raises(StoreUnavailable, match=r"with another key than fingerprint\.key"):
+        open_store(url.replace(str(owner.home), str(tmp_path / "other")))
+    with pytest.raises(StoreUnavailable, match="refuses this user or password"):
+        open_store(url.replace("writer:", "nobody:"))
 
 
 def test_an_empty_result_has_its_columns(endpoint: Endpoint) -> None:
