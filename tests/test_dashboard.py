@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import streamlit as st
+from starlette.datastructures import Headers
 from starlette.testclient import TestClient
 from streamlit.testing.v1 import AppTest
 
@@ -32,7 +33,7 @@ from partywall_dashboard.commands import dashboard
 from partywall_dashboard.layout import FOLD_ABOVE, colours, fold, place
 from partywall_dashboard.place import STORE
 from partywall_dashboard.scope import TENANTS
-from partywall_dashboard.security import SecurityHeaders
+from partywall_dashboard.security import SecurityHeaders, same_origin
 
 HOSTILE = "<img src=x onerror=alert(1)> [click](http://evil.example) :red[x] **b** $x$"
 NOW = datetime.now(UTC)
@@ -137,6 +138,7 @@ def test_the_overview_counts_what_nobody_authorised(at: AppTest) -> None:
     text = shown(at.run())
     assert "Overview" in text
     assert [metric.value for metric in at.metric][:2] == ["4", "3"]
+    assert not at.markdown
     assert "Who reached whom" in text
 
 
@@ -223,6 +225,22 @@ def test_a_store_that_went_away_is_told_with_the_way_out(
     monkeypatch.setenv(STORE, f"chdb://{tmp_path / 'none'}")
     assert "The store does not answer." in shown(at.run())
     assert at.code[0].value == "partywall up"
+
+
+@pytest.mark.parametrize(
+    ("origin", "wanted"),
+    [
+        ("http://127.0.0.1:8501", True),
+        ("http://127.0.0.1:3000", False),
+        ("https://evil.example", False),
+        ("null", False),
+        ("", False),
+    ],
+)
+def test_only_a_page_of_this_server_may_open_its_websocket(origin: str, wanted: bool) -> None:
+    """Another page in the same browser, even on this machine, reads nothing."""
+    headers = {"host": "127.0.0.1:8501"} | ({"origin": origin} if origin else {})
+    assert same_origin(Headers(headers)) is wanted
 
 
 def test_every_answer_carries_the_security_headers() -> None:

@@ -2,6 +2,11 @@
 
 from typing import Any
 
+from partywall_dashboard.scope import is_loopback
+
+# By these names alone: a foreign name that is made to lead here must not read the pages.
+LOOPBACK = ("localhost", "127.0.0.1", "[::1]", "::1")
+
 # Vermillion means one thing, a crossed boundary. 5.1:1 on white, 6.8:1 on the dark ground.
 CROSSING = {"light": "#C4420A", "dark": "#FF8A4C"}
 
@@ -46,6 +51,8 @@ def settings(address: str, port: int, *, browser: bool) -> dict[str, Any]:
         **({} if browser else {"server.headless": True}),
         "server.address": address,
         "server.port": port,
+        **({"server.allowedHosts": list(LOOPBACK)} if is_loopback(address) else {}),
+        "runner.magicEnabled": False,
         "server.fileWatcherType": "none",
         "server.showEmailPrompt": False,
         "server.enableStaticServing": False,

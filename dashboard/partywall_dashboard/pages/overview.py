@@ -16,8 +16,8 @@ from partywall_dashboard.scope import viewer
 from partywall_dashboard.settings import SEVERITIES
 from partywall_dashboard.tables import findings_table
 
+# The table of tenants has at most so many rows and columns.
 SIDES: Final = 20
-"""The table of tenants has at most so many rows and columns."""
 
 FIRST_LINES: Final = """\
 import partywall
