@@ -12,7 +12,7 @@ import clickhouse_connect
 import pytest
 from clickhouse_connect.driver.exceptions import DatabaseError
 
-from partywall_collector.store import Store, StoreUnavailable, open_store
+from partywall_collector.store import QueryFailed, Store, StoreUnavailable, open_store
 from partywall_collector.store.facade import serve
 from partywall_collector.store.home import Account, Endpoint
 from partywall_collector.store.statement_kind import insert_with_data
@@ -102,6 +102,21 @@ def test_a_server_url_reaches_the_endpoint_too(
         open_store(url.replace(str(owner.home), str(tmp_path / "other")))
     with pytest.raises(StoreUnavailable, match="refuses this user or password"):
         open_store(url.replace("writer:", "nobody:"))
+
+
+@pytest.mark.parametrize(
+    "text", ["", "\\N", "a\tb\n\\t", "'", "\0", "{x:String}", "%s", "é" * 5000]
+)
+def test_a_bound_parameter_arrives_as_it_is(owner: Store, text: str) -> None:
+    """In this process and through the endpoint; nothing in it is taken for SQL."""
+    sql = "SELECT {text:String} AS text, {list:Array(String)} AS list"
+    with open_store(owner.url, role="reader") as reader:
+        for store in (owner, reader):
+            assert store.rows(sql, {"text": text, "list": [text]}) == [
+                {"text": text, "list": [text]}
+            ]
+            with pytest.raises(QueryFailed):
+                store.rows(sql, {"text": text + "\ud800", "list": []})
 
 
 def test_an_empty_result_has_its_columns(endpoint: Endpoint) -> None:

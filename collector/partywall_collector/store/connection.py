@@ -89,6 +89,8 @@ def _translated() -> Generator[None]:
         raise StoreUnavailable(f"the store does not answer: {error}") from error
     except ClickHouseError as error:
         raise QueryFailed(str(error), _code(error)) from error
+    except UnicodeError as error:
+        raise QueryFailed(f"a parameter is no text that can be sent: {error}") from error
 
 
 def _not_opened(where: str, error: ClickHouseError) -> StoreError:

@@ -9,7 +9,10 @@ from partywall_collector.store.rendering import render
 from partywall_collector.store.statements import statements
 
 VERSION: Final = 1
-"""Rises when a table changes; a new table, a function or a view is simply made at the next open."""
+"""Rises when a table that keeps rows changes.
+
+A new table, one that keeps no row (engine Null), a function or a view is made at the next open.
+"""
 
 SQL: Final = "partywall_collector.sql"
 
@@ -21,12 +24,14 @@ def prepare(connection: Connection, where: str) -> None:
     rendering = _digest(tables | functions | views)
     if _rendering(connection) == rendering:
         return
-    for text in tables.values():
+    for name in views:
+        connection.command(f"DROP VIEW IF EXISTS {name} SYNC")
+    for name, text in tables.items():
+        if text.rstrip().endswith("ENGINE = Null"):
+            connection.command(f"DROP TABLE IF EXISTS {name} SYNC")
         connection.command(text)
     for text in functions.values():
         connection.command(text)
-    for name in views:
-        connection.command(f"DROP VIEW IF EXISTS {name} SYNC")
     for text in views.values():
         connection.command(text)
     connection.command(
