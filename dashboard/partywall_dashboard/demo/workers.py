@@ -51,10 +51,10 @@ def serve_customer(tenant: str, endpoint: str, token: str) -> int:
 
 
 def settle() -> None:
-    """Make a new process independent of the terminal's Ctrl-C and of the user's own exporters."""
+    """Make a new process independent of the terminal's Ctrl-C and of the user's own settings."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # The job without a session is part of the demo; its warning would only be in the way.
     logging.getLogger("partywall").setLevel(logging.ERROR)
-    for name in [name for name in os.environ if name.startswith("OTEL_")]:
+    for name in [name for name in os.environ if name.startswith(("OTEL_", "PARTYWALL_"))]:
         del os.environ[name]
     os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
