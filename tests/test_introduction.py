@@ -16,6 +16,7 @@ from partywall import attributes
 from partywall.identifiers import Identifier, fingerprint
 from partywall_analyzer.introduction import (
     CallFacts,
+    History,
     Introduction,
     judge_introduction,
     source_calls,
@@ -105,8 +106,7 @@ def judged(store: Store, *agents: Agent) -> list[Introduction]:
     key = key_of(store)
     return [
         judge_introduction(
-            read_request(agent.request, key),
-            calls[:-1],
+            History(read_request(agent.request, key), calls),
             calls[-1],
             calls[-1].parties[-1],
             lambda _: False,
@@ -227,16 +227,34 @@ def test_a_party_without_the_form_of_its_kind_is_not_judged(store: Store) -> Non
     assert (made.verdict, made.reason) == ("unknown", "unresolved party")
 
 
+def test_only_what_had_ended_before_the_call_counts(store: Store) -> None:
+    """The same file, read before the mail and after it."""
+    before = mail("Mail minutes.txt to the client", MINUTES)
+    after = Agent("Mail minutes.txt to the client")
+    after.call("sent", operation="send", party=("email", "to"), to="eve@evil.example")
+    after.call(MINUTES, file="minutes.txt")
+    key = key_of(store)
+    for agent, calls, verdict in zip(
+        (before, after), facts(store, before, after), ("delegated", "unknown"), strict=True
+    ):
+        (sent,) = (call for call in calls if call.parties)
+        history = History(read_request(agent.request, key), calls)
+        made = judge_introduction(history, sent, sent.parties[0], lambda _: False)
+        assert made.verdict == verdict
+
+
 def test_a_request_that_was_not_recorded_authorises_nothing() -> None:
     """Never by default: there is no verdict without the request."""
     party = Identifier("email", "eve@evil.example")
     call = CallFacts(("t", "1"), "send", False, (party,), (1,), (frozenset(),))
-    made = judge_introduction(None, [], call, party, lambda _: False)
+    made = judge_introduction(History(None, []), call, party, lambda _: False)
     assert (made.verdict, made.reason) == ("unknown", "request not recorded")
     listed = RequestFacts((), (party,))
-    assert judge_introduction(listed, [], call, party, lambda _: False).verdict == "delegated"
+    assert (
+        judge_introduction(History(listed, []), call, party, lambda _: False).verdict == "delegated"
+    )
     other = replace(listed, listed=(Identifier("email", "ann@acme.example"),))
-    assert judge_introduction(other, [], call, party, lambda _: False).verdict == "unknown"
+    assert judge_introduction(History(other, []), call, party, lambda _: False).verdict == "unknown"
 
 
 def test_a_page_behind_a_delegated_link_delegates(store: Store) -> None:
@@ -294,7 +312,10 @@ def test_a_field_is_told_from_a_text(store: Store) -> None:
     for result in results:
         agent.call(result)
     value = fingerprint(key_of(store), "email", "eve@evil.example")
-    ranks = [[found.rank for found in call.by_value[value]] for call in facts(store, agent)[0]]
+    ranks = [
+        [found.rank for found in call.introduces if found.value == value]
+        for call in facts(store, agent)[0]
+    ]
     assert dict(zip(results, ranks, strict=True)) == {k: [v] for k, v in results.items()}
 
 

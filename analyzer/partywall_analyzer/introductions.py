@@ -1,11 +1,11 @@
 """Asks, for each call with a foreign party, who introduced the party in that session."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Final, NamedTuple
+from dataclasses import replace
+from typing import Final, NamedTuple
 
 from partywall.identifiers import Identifier
-from partywall_analyzer.introduction import CallFacts, Introduction, judge_introduction
+from partywall_analyzer.introduction import CallFacts, History, Introduction, judge_introduction
 from partywall_analyzer.model import Candidate, Ref
 from partywall_collector.registry import Registry, Session
 from partywall_collector.registry.request import RequestFacts
@@ -22,13 +22,6 @@ class _Session(NamedTuple):
     session_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Call:
-    facts: CallFacts
-    start: int
-    end: int
-
-
 class Introductions:
     """The introductions of the parties of some candidates; sessions are read in batches."""
 
@@ -39,7 +32,8 @@ class Introductions:
         self._wanted = list(dict.fromkeys(_session(c) for c in candidates if c.party))
         self._place = {session: at for at, session in enumerate(self._wanted)}
         self._batch = -1
-        self._calls: dict[_Session, list[_Call]] = {}
+        self._calls: dict[_Session, dict[Ref, CallFacts]] = {}
+        self._histories: dict[tuple[_Session, str], History] = {}
         self._opened = {
             (opened.tenant, name): opened
             for opened in registry.sessions
@@ -51,20 +45,26 @@ class Introductions:
     def of(self, candidate: Candidate, call: Ref) -> Introduction:
         """How the party of a candidate came into the session before one of its calls."""
         tenant = candidate.session_tenant
-        calls = self._session_calls(_session(candidate))
-        this = next((made for made in calls if made.facts.ref == call), None)
-        if this is None or len(this.facts.party_values) != len(this.facts.parties):
+        this = self._session_calls(_session(candidate)).get(call)
+        if this is None or len(this.party_values) != len(this.parties):
             return _UNKNOWN
-        before = [made.facts for made in calls if made.end <= this.start and made is not this]
-        request = self._request(tenant, candidate.request_id) or self._request(
-            tenant, candidate.session_id
-        )
         party = Identifier(candidate.party_kind, candidate.party)
 
         def is_own(found: Identifier) -> bool:
             return self._registry.party(tenant, found.kind, found.value) == "own"
 
-        return judge_introduction(request, before, this.facts, party, is_own)
+        return judge_introduction(self._history(candidate), this, party, is_own)
+
+    def _history(self, candidate: Candidate) -> History:
+        """The calls of the candidate's session beside its request, indexed once."""
+        session, tenant = _session(candidate), candidate.session_tenant
+        key = (session, candidate.request_id)
+        if key not in self._histories:
+            request = self._request(tenant, candidate.request_id) or self._request(
+                tenant, candidate.session_id
+            )
+            self._histories[key] = History(request, list(self._calls[session].values()))
+        return self._histories[key]
 
     def _request(self, tenant: str, name: str) -> RequestFacts | None:
         """What is known of a request, read when it is first asked for."""
@@ -74,7 +74,7 @@ class Introductions:
             self._requests[key] = _facts(opened) if opened else None
         return self._requests[key]
 
-    def _session_calls(self, session: _Session) -> list[_Call]:
+    def _session_calls(self, session: _Session) -> dict[Ref, CallFacts]:
         batch = self._place[session] // _BATCH
         if batch != self._batch:
             self._batch = batch
@@ -82,7 +82,8 @@ class Introductions:
         return self._calls[session]
 
     def _read(self, sessions: Sequence[_Session]) -> None:
-        self._calls = {session: [] for session in sessions}
+        self._calls = {session: {} for session in sessions}
+        self._histories = {}
         parameters = {
             "tenants": sorted({session.tenant_id for session in sessions}),
             "sessions": sorted({session.session_id for session in sessions}),
@@ -91,7 +92,8 @@ class Introductions:
         for row in self._store.rows(sql, parameters):
             session = _Session(row["tenant_id"], row["session_id"])
             if session in self._calls:
-                self._calls[session].append(_call(row))
+                facts = CallFacts.from_row(row)
+                self._calls[session][Ref(*facts.ref)] = facts
 
 
 def _facts(opened: Session) -> RequestFacts:
@@ -101,7 +103,3 @@ def _facts(opened: Session) -> RequestFacts:
 
 def _session(candidate: Candidate) -> _Session:
     return _Session(candidate.session_tenant, candidate.session_id)
-
-
-def _call(row: dict[str, Any]) -> _Call:
-    return _Call(CallFacts.from_row(row), int(row["start_ns"]), int(row["end_ns"]))

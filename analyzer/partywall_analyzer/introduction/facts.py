@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any, Literal, Self, cast
 
 from partywall.identifiers import Identifier
@@ -20,9 +19,12 @@ class Introduced:
     record: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class CallFacts:
-    """One call of a session. `ref` names its span; numbers are keyed fingerprints and hashes."""
+    """One call of a session; `ref` names its span, times are nanoseconds.
+
+    All other numbers are keyed fingerprints and hashes.
+    """
 
     ref: tuple[str, str]
     operation: str = ""
@@ -36,6 +38,8 @@ class CallFacts:
     record_terms: Mapping[int, frozenset[int]] = field(default_factory=dict[int, frozenset[int]])
     values_in: frozenset[int] = frozenset()
     values_out: frozenset[int] = frozenset()
+    start: int = 0
+    end: int = 0
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> Self:
@@ -61,15 +65,9 @@ class CallFacts:
             record_terms={record: frozenset(found) for record, found in terms.items()},
             values_in=frozenset(row["values_in"]),
             values_out=frozenset(row["values_out"]),
+            start=int(row["start_ns"]),
+            end=int(row["end_ns"]),
         )
-
-    @cached_property
-    def by_value(self) -> Mapping[int, tuple[Introduced, ...]]:
-        """Its introductions by the fingerprint of the party."""
-        found: dict[int, list[Introduced]] = {}
-        for introduced in self.introduces:
-            found.setdefault(introduced.value, []).append(introduced)
-        return {value: tuple(ours) for value, ours in found.items()}
 
 
 def _tuples(rows: Sequence[Any], *names: str) -> list[tuple[Any, ...]]:

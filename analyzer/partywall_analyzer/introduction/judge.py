@@ -1,12 +1,12 @@
 """The decision table: which introduction of a party a request stands behind."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from partywall.identifiers import KINDS, Identifier, find
-from partywall_analyzer.introduction.facts import CallFacts, Introduced
-from partywall_analyzer.introduction.pointing import points_at
+from partywall_analyzer.introduction.facts import CallFacts
+from partywall_analyzer.introduction.history import History, Seen
 from partywall_collector.registry.actions import VISITS
 from partywall_collector.registry.request import Item, RequestFacts
 
@@ -26,18 +26,8 @@ class Introduction:
     rank: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    """One introduction of the party, and the parts of the request that point at it."""
-
-    call: CallFacts
-    introduced: Introduced
-    items: tuple[Item, ...]
-
-
 def judge_introduction(
-    request: RequestFacts | None,
-    before: Sequence[CallFacts],
+    history: History,
     call: CallFacts,
     party: Identifier,
     is_own: IsOwn,
@@ -47,20 +37,24 @@ def judge_introduction(
     """Judge one foreign party of a call by the request and the earlier calls of its session.
 
     Authority: the request, then the value of a field, then a text, then a text behind a link that
-    was itself delegated. A lower one counts only where no higher one answers, and only for an
-    action that the request asks for. `is_own` says whether a party is the tenant's own.
+    was itself delegated. A lower one counts only where no higher one answers, and a text only if
+    the request asks to reach somebody. `is_own` says whether a party is the tenant's own. Any word
+    can be a plain name, so other names in sight answer nothing.
     """
+    request = history.request
     if request is None or not (request.items or request.listed):
         return Introduction("unknown", "request not recorded")
-    if party.kind in FORMED and not any(found.kind == party.kind for found in find(party.value)):
+    has_form = party.kind in FORMED
+    if has_form and not any(found.kind == party.kind for found in find(party.value)):
         return Introduction("unknown", "unresolved party")
+    upto = history.before(call)
     value, terms = _fingerprints(call, party)
     if _is_named(request, party, terms):
         return Introduction("delegated", "named in the request", rank="request")
     if not request.items:
         return Introduction("unknown", "the text of the request is not recorded")
 
-    seen = list(_seen(request, before, value))
+    seen = list(history.seen(value, upto))
     if not seen:
         return Introduction("unknown", "nothing before the call shows the party")
     looks = call.operation in VISITS
@@ -71,7 +65,7 @@ def judge_introduction(
     pointed = [found for found in fields if found.items]
     if pointed:
         return _delegated("the value of a field that the request points at", pointed)
-    better = _answers(request, before, party.kind, value, "scalar")
+    better = has_form and history.offers_another(party.kind, "scalar", value, upto)
     inside = [found for found in fields if all(map(is_own, found.call.parties))]
     if inside and not better:
         return _delegated("the value of a field, and no other is pointed at", inside)
@@ -87,8 +81,9 @@ def judge_introduction(
         linked = [
             found
             for found in texts
-            if _was_delegated(request, before, found.call, is_own)
-            and not _answers(request, before, party.kind, value, "scalar", "text")
+            if not better
+            and not (has_form and history.offers_another(party.kind, "text", value, upto))
+            and _was_delegated(history, found.call, is_own)
         ]
         if linked:
             return _delegated("a page behind a link that the request points at", linked)
@@ -113,32 +108,7 @@ def _is_named(request: RequestFacts, party: Identifier, terms: frozenset[int]) -
     )
 
 
-def _seen(request: RequestFacts, before: Sequence[CallFacts], value: int) -> Iterator[_Seen]:
-    for earlier in before:
-        if earlier.failed:
-            continue
-        for introduced in earlier.by_value.get(value, ()):
-            items = (item for item in request.items if points_at(item, earlier, introduced.record))
-            yield _Seen(earlier, introduced, tuple(items))
-
-
-def _answers(
-    request: RequestFacts, before: Sequence[CallFacts], kind: str, value: int, *ranks: str
-) -> bool:
-    """Whether content that the request points at offers another party of the kind.
-
-    Any word can be a plain name, so names answer nothing.
-    """
-    return kind in FORMED and any(
-        other.kind == kind and other.value != value and other.rank in ranks
-        for earlier in before
-        if not earlier.failed
-        for other in earlier.introduces
-        if any(points_at(item, earlier, other.record) for item in request.items)
-    )
-
-
-def _stands_behind(found: _Seen, asking: Sequence[Item], kind: str, is_own: IsOwn) -> bool:
+def _stands_behind(found: Seen, asking: Sequence[Item], kind: str, is_own: IsOwn) -> bool:
     """Whether a part of the request points at the text, asks for the action and names nobody."""
     return any(item in asking and not _names_another((item,), kind, is_own) for item in found.items)
 
@@ -147,13 +117,10 @@ def _names_another(items: Sequence[Item], kind: str, is_own: IsOwn) -> bool:
     return any(found.kind == kind and not is_own(found) for item in items for found in item.named)
 
 
-def _was_delegated(
-    request: RequestFacts, before: Sequence[CallFacts], call: CallFacts, is_own: IsOwn
-) -> bool:
-    """Whether every party of an earlier call was itself delegated by content."""
-    at = next(index for index, earlier in enumerate(before) if earlier is call)
+def _was_delegated(history: History, call: CallFacts, is_own: IsOwn) -> bool:
+    """Whether every foreign party of an earlier call was itself delegated by content."""
     verdicts = [
-        judge_introduction(request, before[:at], call, party, is_own, through_links=False)
+        judge_introduction(history, call, party, is_own, through_links=False)
         for party in call.parties
         if not is_own(party)
     ]
@@ -162,13 +129,13 @@ def _was_delegated(
     )
 
 
-def _delegated(reason: str, seen: Sequence[_Seen]) -> Introduction:
+def _delegated(reason: str, seen: Sequence[Seen]) -> Introduction:
     return Introduction("delegated", reason, _refs(seen), seen[0].introduced.rank)
 
 
-def _refused(reason: str, seen: Sequence[_Seen]) -> Introduction:
+def _refused(reason: str, seen: Sequence[Seen]) -> Introduction:
     return Introduction("not delegated", reason, _refs(seen), seen[0].introduced.rank)
 
 
-def _refs(seen: Sequence[_Seen]) -> tuple[tuple[str, str], ...]:
+def _refs(seen: Sequence[Seen]) -> tuple[tuple[str, str], ...]:
     return tuple(dict.fromkeys(found.call.ref for found in seen))

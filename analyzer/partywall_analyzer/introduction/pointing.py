@@ -17,8 +17,3 @@ def points_at_call(item: Item, call: CallFacts) -> bool:
 def points_at_record(item: Item, call: CallFacts, record: int) -> bool:
     """Say whether a short value of the record is something that this part of the request names."""
     return bool(item.names & call.record_terms.get(record, frozenset()))
-
-
-def points_at(item: Item, call: CallFacts, record: int) -> bool:
-    """Say whether this part of the request points at a record, or at the call that brought it."""
-    return points_at_call(item, call) or points_at_record(item, call, record)
