@@ -62,6 +62,7 @@ class Receiver:
             for resource in request.resource_spans
             for scope in resource.scope_spans
             for span in scope.spans
+            if span.name != attributes.SESSION_CLOSE
         ]
 
     def resource(self) -> dict[str, str]:

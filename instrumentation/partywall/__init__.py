@@ -2,7 +2,9 @@
 
 from partywall.errors import BindingError, InstrumentError, PartywallError
 from partywall.exporting import instrument
-from partywall.sessions import Session, current_session, session
+from partywall.propagation import environment, extract, inject
+from partywall.sessions import Session, current_session, handoff, session
+from partywall.threads import bind
 from partywall.tools import dataset, tool
 
 __all__ = [
@@ -10,8 +12,13 @@ __all__ = [
     "InstrumentError",
     "PartywallError",
     "Session",
+    "bind",
     "current_session",
     "dataset",
+    "environment",
+    "extract",
+    "handoff",
+    "inject",
     "instrument",
     "session",
     "tool",

@@ -14,10 +14,28 @@ TENANT_ID: Final = "partywall.tenant.id"
 """The tenant (customer) that the session is bound to. string, an id of the registry"""
 
 TENANT_SOURCE: Final = "partywall.tenant.source"
-"""Where the binding of this span came from. string, `session` or `parent`"""
+"""Where the binding came from. string: `session`, `parent`, `baggage`, `env`, or `unbound`"""
 
 SESSION_ID: Final = "partywall.session.id"
 """One agent session: everything between opening and closing one binding. string"""
+
+SESSION_PART: Final = "partywall.session.part"
+"""One stretch of the session in one process; spans are numbered within it. string"""
+
+SESSION_SEQUENCE: Final = "partywall.session.sequence"
+"""Number of the span within its part of the session, in order of start. int, from 1"""
+
+SESSION_CLOSE: Final = "partywall.session.close"
+"""The record that ends a part of a session; it carries the two attributes below. span name"""
+
+SESSION_SPANS: Final = "partywall.session.spans"
+"""How many spans of the part were numbered, the close record included. int"""
+
+SESSION_CLOSED: Final = "partywall.session.closed"
+"""Why the part ended. string: `completed`, `error`, `cancelled`, `process exit`, `idle`"""
+
+SESSION_GRANT: Final = "partywall.session.grant"
+"""The signed grant of the session where one travels to another process. string, a compact JWT"""
 
 REQUEST_ID: Final = "partywall.request.id"
 """The request or ticket that started the session. string"""
@@ -81,3 +99,6 @@ VALUES_OUT: Final = "partywall.values.out"
 
 ATTESTATION: Final = "partywall.attestation"
 """Prefix reserved for the collector's own statement; dropped where it arrives on the wire."""
+
+ATTESTATION_GRANT: Final = "partywall.attestation.grant"
+"""A signed session grant on its way; the collector checks it, takes it off and never stores it."""

@@ -6,6 +6,7 @@ own export never needs them.
 
 import os
 import threading
+from collections.abc import Iterable
 from typing import Final, Literal, cast, get_args
 from weakref import WeakKeyDictionary
 
@@ -24,6 +25,7 @@ from opentelemetry.sdk.trace import SpanLimits, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 from opentelemetry.util.re import parse_env_headers
 
+from partywall import propagation, settings, threads
 from partywall.errors import InstrumentError
 from partywall.processor import SessionProcessor
 
@@ -48,6 +50,11 @@ def instrument(
     token: str | None = None,
     service: str | None = None,
     protocol: Protocol | None = None,
+    *,
+    strict: bool | None = None,
+    threads: bool | None = None,
+    propagate_to: Iterable[str] | None = None,
+    trust_inbound: bool | None = None,
 ) -> TracerProvider:
     """Stamp every span with its session and send it to the collector at `endpoint`.
 
@@ -56,7 +63,12 @@ def instrument(
     the process has a tracer provider already, the stamping is added to it, and an export only if
     `endpoint` is given. A second call changes nothing. Spans are sent in the background and flushed
     at exit; a collector that is down never disturbs the agent.
+
+    `strict` refuses tool calls outside a session, `threads=False` leaves threads and executors as
+    they are, `propagate_to` names the hosts that may receive the binding, `trust_inbound` believes
+    the binding that a caller sends; without them `PARTYWALL_*` decides.
     """
+    _bind_process(strict, threads, propagate_to, trust_inbound)
     chosen = _protocol(protocol)
     target = _endpoint(endpoint, chosen)
     with _lock:
@@ -72,6 +84,32 @@ def instrument(
         if ours:
             trace.set_tracer_provider(provider)
     return provider
+
+
+def _bind_process(
+    strict: bool | None,
+    in_threads: bool | None,
+    propagate_to: Iterable[str] | None,
+    trust_inbound: bool | None,
+) -> None:
+    """What holds for the whole process: the settings, its threads, its propagator."""
+    if isinstance(propagate_to, str):
+        raise InstrumentError(
+            f"propagate_to={propagate_to!r} is one string: instrument(propagate_to=[...])"
+        )
+    for setting, said in (
+        (settings.STRICT, strict),
+        (settings.THREADS, in_threads),
+        (settings.TRUST_INBOUND, trust_inbound),
+    ):
+        if said is not None:
+            setting.say("1" if said else "0")
+        setting.flag()  # a word that is neither on nor off is refused now, not in a tool call
+    if propagate_to is not None:
+        settings.PROPAGATE_HOSTS.say(",".join(propagate_to))
+    if settings.THREADS.flag():
+        threads.install()
+    propagation.install()
 
 
 def _provider(service: str | None) -> tuple[TracerProvider, bool]:

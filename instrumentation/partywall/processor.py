@@ -1,22 +1,27 @@
 """Puts the session's facts on every span when it starts.
 
 At its start most tool spans cannot be told from others, so every span is stamped. The session is
-taken from the context that the span is started in; where that has none, from the parent span's own
-attributes; a span that finds neither is left unbound, counted, and warned about once.
+taken from the context that the span is started in; where that has none, from the parent span; then
+from what the code runs in, and from the environment. A span that finds none is marked unbound,
+counted, and warned about once.
 """
 
 import logging
 import threading
-from typing import cast
+from typing import Final
 
 from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
+from opentelemetry.util.types import AttributeValue
 
-from partywall import attributes
-from partywall.sessions import STAMPED, current_session
+from partywall import attributes, parts
+from partywall.sessions import STAMPED, current_session, session_in, session_of
 
 log = logging.getLogger("partywall")
+
+UNBOUND: Final = "unbound"
+"""What stands for the source of the tenant on a span that has none."""
 
 
 class SessionProcessor(SpanProcessor):
@@ -25,26 +30,28 @@ class SessionProcessor(SpanProcessor):
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._unbound = 0
+        self._changed = 0
+        self._failed = False
+        parts.close_at_exit()
 
     @property
     def unbound(self) -> int:
         """How many spans so far have no tenant."""
         return self._unbound
 
+    @property
+    def changed(self) -> int:
+        """How many spans so far ended with another tenant than that of their session."""
+        return self._changed
+
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
-        if session := current_session(parent_context):
-            span.set_attributes(session.attributes)
-        elif inherited := _inherited(parent_context):
-            span.set_attributes(inherited)
-        elif parent_context is not None and (session := current_session()):
-            # Started in a context made from nothing (a remote parent): what we run in still holds.
-            span.set_attributes(session.attributes)
-        elif not _has_tenant(span):
-            self._count(
-                "span %r started outside partywall.session(...): it carries no tenant, and a "
-                "collector puts it in quarantine (further ones are counted, not logged)",
-                span.name,
-            )
+        try:
+            self._bind(span, parent_context)
+        except Exception:  # nothing of ours may break the agent
+            span.set_attribute(attributes.TENANT_SOURCE, UNBOUND)
+            if not self._failed:
+                self._failed = True
+                log.exception("span %r could not be bound (said once)", span.name)
 
     def on_end(self, span: ReadableSpan) -> None:
         # The SDK drops the oldest attributes of a span that has too many, and ours are the oldest.
@@ -54,12 +61,40 @@ class SessionProcessor(SpanProcessor):
                 "raise OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT (further ones are counted, not logged)",
                 span.name,
             )
+        elif was_changed(span):
+            self._changed += 1
+            if self._changed == 1:
+                log.warning(
+                    "span %r was given another tenant in the middle of its session: a session "
+                    "keeps its tenant; open another partywall.session(...) (said once)",
+                    span.name,
+                )
 
     def shutdown(self) -> None:
         if self._unbound:
             log.warning(
                 "%d spans carry no tenant: they were made outside partywall.session(...)",
                 self._unbound,
+            )
+
+    def _bind(self, span: Span, context: Context | None) -> None:
+        if session := session_in(context):
+            span.set_attributes(session.stamp())
+            return
+        parent = trace.get_current_span(context)
+        if session := session_of(parent, context):
+            span.set_attributes(session.stamp() | {attributes.TENANT_SOURCE: "parent"})
+        elif inherited := _inherited(parent):
+            span.set_attributes(inherited)
+        elif session := current_session():
+            # The context was made from nothing (a remote parent): what we run in still holds.
+            span.set_attributes(session.stamp())
+        elif not _has_tenant(span):
+            span.set_attribute(attributes.TENANT_SOURCE, UNBOUND)
+            self._count(
+                "span %r started outside partywall.session(...): it carries no tenant, and a "
+                "collector puts it in quarantine (further ones are counted, not logged)",
+                span.name,
             )
 
     def _count(self, message: str, name: str) -> None:
@@ -70,14 +105,21 @@ class SessionProcessor(SpanProcessor):
             log.warning(message, name)
 
 
-def _inherited(context: Context | None) -> dict[str, str]:
-    parent = trace.get_current_span(context)
+def was_changed(span: ReadableSpan) -> bool:
+    """Whether somebody wrote another tenant over the one that the span was bound to."""
+    said = span.attributes or {}
+    session = parts.known(said.get(attributes.SESSION_PART))
+    return session is not None and said.get(attributes.TENANT_ID) != session.tenant
+
+
+def _inherited(parent: trace.Span) -> dict[str, AttributeValue]:
+    """What the attributes of the parent say, where its session is no longer known here."""
     if not isinstance(parent, ReadableSpan):
         return {}
-    known = parent.attributes or {}
-    if attributes.TENANT_ID not in known:
+    said = parent.attributes or {}
+    if attributes.TENANT_ID not in said or parts.known(said.get(attributes.SESSION_PART)):
         return {}
-    stamp = {name: cast(str, known[name]) for name in STAMPED if name in known}
+    stamp = {name: said[name] for name in STAMPED if name in said}
     stamp[attributes.TENANT_SOURCE] = "parent"
     return stamp
 

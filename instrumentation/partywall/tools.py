@@ -16,9 +16,10 @@ from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 
-from partywall import attributes, conventions
+from partywall import attributes, conventions, settings
 from partywall._wrap import check_function, wrap
 from partywall.errors import BindingError
+from partywall.sessions import current_session
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -114,6 +115,11 @@ class _Tool:
         self, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> AbstractContextManager[Context]:
         """The block in which one call runs."""
+        if settings.STRICT.flag() and current_session() is None:
+            raise BindingError(
+                f"tool {self.name!r} was called outside a session, which strict mode refuses: "
+                "open partywall.session(tenant=...) around the agent's run"
+            )
         current = trace.get_current_span()
         dataset_id = self._dataset_id(args, kwargs)
         if self._is_framework_span(current):

@@ -46,7 +46,7 @@ def run(job: Job, text: str) -> None:
             tenant=job.tenant,
             request=job.request,
             identity=f"spiffe://harborline.example/agent/{job.agent}",
-            subject=job.person,
+            on_behalf_of=job.person,
             approval=job.approval,
         )
         if job.tenant

@@ -1,0 +1,98 @@
+"""Threads and executors: a job runs in the session of the code that gave it, not of its thread.
+
+`bind` does it for one function. `install` does it for the executors of `concurrent.futures`, and so
+for `loop.run_in_executor`, and for `threading.Thread`. A job always gets the context of its
+submitter, also where that has no session: a pool's workers are made in whichever came first.
+"""
+
+import functools
+import inspect
+import threading
+from collections.abc import Callable
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import nullcontext
+from typing import Any, Final, ParamSpec, TypeVar, cast
+
+from opentelemetry import context as context_api
+
+from partywall._wrap import attached, wrap
+from partywall.sessions import THREAD, current_session
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_PATCHED: Final = "_partywall_patched"
+
+
+def bind(function: Callable[P, R]) -> Callable[P, R]:
+    """`function`, bound to the session that is open now, wherever and whenever it is called.
+
+    For whatever takes a function and runs it elsewhere: an executor of your own, a callback, a
+    queue, a thread that outlives the session.
+    """
+    context = context_api.get_current()
+    if (
+        inspect.iscoroutinefunction(function)
+        or inspect.isgeneratorfunction(function)
+        or inspect.isasyncgenfunction(function)
+    ):
+        return wrap(cast(Callable[P, R], function), lambda _args, _kwargs: nullcontext(context))
+
+    @functools.wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        with attached(context):
+            return function(*args, **kwargs)
+
+    return call
+
+
+def install() -> None:
+    """Let the threads and executors of this process keep the session; a second call is none."""
+    _patch(ThreadPoolExecutor, "submit", _submit)
+    _patch(threading.Thread, "start", _start)
+
+
+def _patch(owner: type, name: str, patched: Callable[[Any], Any]) -> None:
+    original = getattr(owner, name)
+    if not hasattr(original, _PATCHED):
+        replacement = functools.wraps(original)(patched(original))
+        setattr(replacement, _PATCHED, True)
+        setattr(owner, name, replacement)
+
+
+def _submit(original: Callable[..., Future[Any]]) -> Callable[..., Future[Any]]:
+    def submit(self: Executor, fn: Callable[..., Any], /, *args: Any, **kw: Any) -> Future[Any]:
+        return original(self, bind(fn) if callable(fn) else fn, *args, **kw)
+
+    return submit
+
+
+def _start(original: Callable[[threading.Thread], None]) -> Callable[[threading.Thread], None]:
+    def start(self: threading.Thread) -> None:
+        context = context_api.get_current()
+        session = current_session(context)
+        if session is None:
+            return original(self)
+        # A thread that outlives the session is a worker which some session happened to start.
+        context = context_api.set_value(THREAD, session, context)
+        run, members = self.run, self.__dict__
+        before = members.get("run")
+
+        def restore() -> None:
+            members.pop("run", None)  # it holds the thread, which holds it
+            if before is not None:
+                members["run"] = before
+
+        def run_bound() -> None:
+            restore()
+            with attached(context):
+                run()
+
+        members["run"] = run_bound
+        try:
+            return original(self)
+        except BaseException:
+            restore()
+            raise
+
+    return start
