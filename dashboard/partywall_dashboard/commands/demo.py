@@ -1,6 +1,7 @@
 """`partywall demo`: agents of three customers, and one chain of calls that goes through a wall."""
 
 import argparse
+import importlib.util
 import json
 import logging
 import sys
@@ -21,6 +22,8 @@ from partywall_dashboard.demo.run import DemoFailed, Outcome, played
 from partywall_dashboard.demo.workers import AgentsFailed
 from partywall_dashboard.process import DashboardProcess, free_port
 from partywall_dashboard.signals import until_signal
+
+FRAMEWORK = "pydantic_ai"
 
 EXAMPLE = """\
 examples:
@@ -55,6 +58,8 @@ def arguments() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Play the demo."""
     options = arguments().parse_args(argv)
+    if importlib.util.find_spec(FRAMEWORK) is None:  # only the agents' own processes import it
+        raise ModuleNotFoundError(f"No module named {FRAMEWORK!r}", name=FRAMEWORK)
     logging.basicConfig(level=logging.WARNING)
     console = Console(stderr=options.json, highlight=False)
     try:
