@@ -26,7 +26,12 @@ def workers(customers: int) -> Generator[ProcessPoolExecutor]:
     context = multiprocessing.get_context(method)
     context.set_forkserver_preload([AGENTS])
     with ProcessPoolExecutor(customers, context, initializer=settle) as pool:
-        pool.submit(os.getpid)
+        # What is started while Ctrl-C is ignored ignores it from its first moment on.
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        try:
+            pool.submit(os.getpid)
+        finally:
+            signal.signal(signal.SIGINT, before)
         yield pool
 
 
