@@ -199,6 +199,25 @@ def test_every_span_is_in_one_place(
     assert accepted == sum(claim in allowed for claim in claims)
 
 
+@pytest.mark.parametrize(
+    ("said", "stored"),
+    [
+        (AnyValue(int_value=7), 7),
+        (AnyValue(int_value=-1), 0),
+        (AnyValue(int_value=2**40), 0),
+        (AnyValue(string_value="seven"), 0),
+        (AnyValue(), 0),
+    ],
+    ids=["number", "negative", "too large", "no number", "empty"],
+)
+def test_a_span_keeps_its_number_in_the_session(store: Store, said: AnyValue, stored: int) -> None:
+    """A gap in the numbers shows that spans are missing; what is no number is none."""
+    tenants(store, "acme")
+    number = KeyValue(key=a.SESSION_SEQUENCE, value=said)
+    load(store, span({}, attributes=[*pairs({a.TENANT_ID: "acme"}), number]))
+    assert only(store, "SELECT sequence FROM spans") == {"sequence": stored}
+
+
 # --- Exactly once ------------------------------------------------------------------------------
 
 

@@ -20,7 +20,7 @@ SECRET = "DE89370400440532013000"
 
 
 class Spans:
-    """What was exported since the last look, but for the records that sessions leave at their end."""
+    """What was exported since the last look, but for the close records of sessions."""
 
     def __init__(self, memory: InMemorySpanExporter) -> None:
         self._memory = memory

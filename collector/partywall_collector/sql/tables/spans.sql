@@ -1,5 +1,6 @@
 -- An accepted span, whole. `attributes` holds each value as text, `attribute_types` the type of those
--- that were not strings; arrays, maps and bytes are base64 of their OTLP AnyValue.
+-- that were not strings; arrays, maps and bytes are base64 of their OTLP AnyValue. `sequence` is
+-- the number of the span in its part of the session, 0 where its agent numbers none.
 CREATE TABLE IF NOT EXISTS spans (
     tenant_id LowCardinality(String),
     placement LowCardinality(String),
@@ -20,6 +21,7 @@ CREATE TABLE IF NOT EXISTS spans (
     status_message String CODEC(ZSTD(1)),
     trace_state String CODEC(ZSTD(1)),
     flags UInt32 CODEC(T64, ZSTD(1)),
+    sequence UInt32 CODEC(T64, ZSTD(1)),
     service LowCardinality(String),
     scope_name LowCardinality(String),
     scope_version LowCardinality(String),
