@@ -84,6 +84,7 @@ def test_function_words_and_parts_of_addresses_point_at_nothing() -> None:
         ("Tell Bob that I am late", True, False),
         ("Tell me who was there", False, False),
         ("How many meetings are there today?", False, True),
+        ("What does the invoice say?", False, True),
         ("Could you look who was there?", False, False),
         ("Look who was there. How many?", False, False),
         ("Show the letters that were mailed or shared", False, False),

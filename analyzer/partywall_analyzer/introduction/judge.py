@@ -58,7 +58,7 @@ def judge_introduction(
     if not seen:
         return Introduction("unknown", "nothing before the call shows the party")
     looks = call.operation in VISITS
-    if not any(looks or item.reaches or not item.only_asks for item in request.items):
+    if not looks and all(item.only_asks for item in request.items):
         return _refused("the request is only a question", seen)
 
     fields = [found for found in seen if found.introduced.rank == "scalar"]

@@ -131,13 +131,14 @@ def _item(text: str, hasher: Hasher) -> Item:
         for word in words(_without_addresses(text))
         if word not in STOP and not _is_small_number(word)
     ]
+    only_asks = _only_asks(text)
     return Item(
         named=named,
         names=frozenset(hasher.terms(_kept(names))),
         words=frozenset(hasher.terms(_kept(meant))),
         single=frozenset(hasher.terms(f"={word}" for word in _kept(meant))),
-        reaches=bool(_REACH.search(text)),
-        only_asks=_only_asks(text),
+        reaches=bool(_REACH.search(text)) and not only_asks,
+        only_asks=only_asks,
     )
 
 
