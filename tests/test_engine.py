@@ -1,9 +1,12 @@
 """The engine and its ledger: the same content writes nothing, and what is gone is withdrawn."""
 
+import json
 from datetime import timedelta
 from pathlib import Path
 from threading import Event, Thread
+from typing import Any
 
+from partywall import identifiers
 from partywall_analyzer import (
     OPERATOR,
     Analysis,
@@ -17,8 +20,9 @@ from partywall_analyzer import (
 from partywall_analyzer.testing import START, Log
 from partywall_analyzer.watch import run_every
 from partywall_collector.registry import DatasetOwner, Record, Relation, Tenant
-from partywall_collector.registry.load import write
+from partywall_collector.registry.load import load, write
 from partywall_collector.store import Store, open_store
+from partywall_collector.store.home import Home
 
 RECORDS: list[Record] = [
     Tenant(id="acme", name="Acme Logistics"),
@@ -138,6 +142,36 @@ def test_an_agent_is_named_by_the_span_above_a_call(store: Store) -> None:
     (finding,) = analyze(store).findings
     assert finding.agent == "planner"
     assert 'Agent "planner"' in finding.sentence
+
+
+def test_who_introduced_a_party_decides_and_stands_in_the_chain(store: Store) -> None:
+    """In the field of a record: authorised. In a text that the request did not point at: not."""
+    write(RECORDS, store)
+    ranks = {"FIELD": "scalar", "PROSE": "text"}
+    entry = {"kind": "session", "tenant": "acme", "opened": 0}
+    text = "Send a mail to the contact of the invoice, please."
+    file = store.home / "sessions.jsonl"
+    file.write_text("\n".join(json.dumps(entry | {"request": n, "text": text}) for n in ranks))
+    load([file], store)
+    party = ("email", "bo@supplier.example")
+    value = identifiers.fingerprint(bytes.fromhex(Home(store.home).fingerprint_key()), *party)
+    log = Log(store)
+    for name, rank in ranks.items():
+        shown = {"introduces": [{"value": value, "kind": "email", "rank": rank, "record": 1}]}
+        sink: dict[str, Any] = {"party_values": [value], "party_terms": [[]]}
+        run = log.agent("acme", session=name, request=name)
+        common: dict[str, Any] = {"session": name, "request": name, "parent": run}
+        log.call("acme", tool="read_invoice", at=1, columns=shown, **common)
+        log.call("acme", tool="send_mail", at=5, sends=[party], columns=sink, **common)
+    log.write()
+    found = {finding.request_id: finding for finding in analyze(store).findings}
+    field, prose = found["FIELD"], found["PROSE"]
+    assert (field.verdict, field.reasons) == (Verdict.AUTHORISED, ("party.delegated",))
+    assert (prose.verdict, prose.reasons) == (Verdict.UNAUTHORISED, ("party.not_delegated",))
+    for finding in (field, prose):
+        hops = [hop for hop in finding.chain.hops if hop.label == "introduced the party"]
+        assert [hop.span_id for hop in hops] == [source.span_id for source in finding.sources]
+        assert len(hops) == 1
 
 
 def test_since_looks_at_what_was_active_and_withdraws_nothing_else(store: Store) -> None:

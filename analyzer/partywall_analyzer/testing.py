@@ -6,8 +6,9 @@ log.call("acme", parent=run, tool="read_file", reads=["file/a.txt"], values_out=
 log.write()
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import Any, Final
 
 from partywall_analyzer.model import Ref
@@ -51,9 +52,10 @@ class Log:
         approval: str = "",
         policy: str = "",
         decision: str = "",
+        columns: Mapping[str, Any] = MappingProxyType({}),
         **more: Any,
     ) -> Ref:
-        """A tool call."""
+        """A tool call; `columns` are more columns of the table `calls`."""
         ref, row = self._span(tenant, "tool", f"execute_tool {tool}", at, lasts, **more)
         act = operation or ("send" if sends else "write" if writes else "read")
         shared = (
@@ -70,6 +72,7 @@ class Log:
             | {"values_in": list(values_in), "values_out": list(values_out), "failed": failed}
             | {"credential_id": credential, "approval_id": approval, "subject": ""}
             | {"policy_id": policy, "policy_decision": decision}
+            | dict(columns)
         )
         return ref
 
