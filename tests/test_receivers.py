@@ -37,6 +37,7 @@ from partywall_collector.collector import Collector
 from partywall_collector.components import Endpoint, Grpc, HealthCheck, Http
 from partywall_collector.config import Config
 from partywall_collector.config_document import ConfigError
+from partywall_collector.grants import Grants
 from partywall_collector.metrics import Counters
 from partywall_collector.principals import Principals
 from partywall_collector.receivers.http_server import HttpServer
@@ -86,7 +87,7 @@ class Served:
         self.spool = Spool(folder, limits)
         self.principals = Principals(store, 3600)
         self.counters = Counters()
-        intake = Intake(self.spool, self.principals, self.counters)
+        intake = Intake(self.spool, self.principals, Grants(store, 3600), self.counters)
         local = Endpoint("127.0.0.1:0")
         app = otlp_app(intake, Http(local, max_request_body_size=LIMIT))
         self.http = HttpServer(app, local, "receivers.otlp.protocols.http.endpoint")

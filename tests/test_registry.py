@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from partywall_collector.commands.registry import main
+from partywall_collector.issuer_keys import new_key
 from partywall_collector.registry import (
     FOREVER,
     KINDS,
@@ -67,6 +68,7 @@ VALUES: dict[Form, st.SearchStrategy[Any]] = {
     Form.PATTERNS: st.lists(patterns, max_size=3),
     Form.TEMPLATES: st.lists(st.sampled_from(["a", "file/{path}", "{a}{b}"]), max_size=2),
     Form.OPERATION: st.sampled_from(["read", "{op}"]),
+    Form.PUBLIC_KEY: st.builds(lambda: new_key()[1]),
     Form.DIGEST: st.binary(min_size=32, max_size=32).map(bytes.hex),
     Form.IDENTIFIERS: st.lists(st.fixed_dictionaries({"kind": texts, "value": texts}), max_size=2),
     Form.REQUEST: texts,

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from partywall_collector import spool as spool_module
-from partywall_collector.envelope import Envelope, TornFrame, frame, read
+from partywall_collector.envelope import Envelope, GrantedSession, TornFrame, frame, read
 from partywall_collector.spool import Limits, Spool, SpoolError, SpoolFull, SpoolInUse
 from partywall_collector.spool_files import envelopes_of
 
@@ -24,6 +24,9 @@ ENVELOPES = st.lists(
         attestation=st.just("A1"),
         received_at=st.integers(0, 2**64 - 1),
         request=st.binary(max_size=300),
+        grants=st.lists(st.builds(GrantedSession, *[st.text(max_size=9)] * 4), max_size=3).map(
+            tuple
+        ),
     ),
     max_size=6,
 )
@@ -70,7 +73,7 @@ def test_any_bytes_are_either_envelopes_or_torn(noise: bytes) -> None:
 def test_a_field_of_a_newer_version_is_passed_over() -> None:
     """After a downgrade an acknowledged envelope is still an envelope."""
     head, body = frame(Envelope("agents", ("acme",), "A1", 7, b"body"))
-    extra = b"\x3a\x02hi" + b"\x40\x96\x01" + b"\x49" + bytes(8) + b"\x55" + bytes(4)
+    extra = b"\x42\x02hi" + b"\x40\x96\x01" + b"\x49" + bytes(8) + b"\x55" + bytes(4)
     longer = bytes((head[0] + len(extra),)) + extra + head[1:] + body
     [(_, envelope)] = read(longer)
     assert envelope == Envelope("agents", ("acme",), "A1", 7, b"body")

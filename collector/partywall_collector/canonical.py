@@ -7,26 +7,43 @@ What is spooled is therefore what protobuf understood, never what the sender wro
 import base64
 import binascii
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from google.protobuf.json_format import ParseDict
 from google.protobuf.json_format import ParseError as JsonError
 from google.protobuf.message import DecodeError, EncodeError
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.common.v1.common_pb2 import KeyValue
+
+from partywall import attributes
+
+GRANT = attributes.ATTESTATION_GRANT.encode()
+LONGEST_SESSION = 512
 
 
 class NotOtlp(ValueError):
     """The body is not an ExportTraceServiceRequest; the text says why, for the sender."""
 
 
+class Presented(NamedTuple):
+    """A session grant that a span brought, and the session of that span (else its trace)."""
+
+    session: str
+    token: str
+
+
 @dataclass(frozen=True, slots=True)
 class Canonical:
-    """A request body that protobuf and ClickHouse read alike, and how many spans it has."""
+    """A request body that protobuf and ClickHouse read alike, and how many spans it has.
+
+    The grants that its spans brought are beside it, and no longer in it.
+    """
 
     body: bytes
     spans: int
+    grants: tuple[Presented, ...] = ()
 
 
 def from_protobuf(raw: bytes) -> Canonical:
@@ -54,12 +71,45 @@ def from_json(raw: bytes | str) -> Canonical:
 
 def _canonical(request: ExportTraceServiceRequest) -> Canonical:
     request.DiscardUnknownFields()
+    grants: tuple[Presented, ...] = ()
     try:
         body = request.SerializeToString()
+        if GRANT in body:  # only then is each span looked at
+            grants = tuple(_take_grants(request))
+            body = request.SerializeToString()
     except EncodeError as error:
         raise NotOtlp(f"the request cannot be written again: {error}") from None
     spans = sum(len(scope.spans) for rs in request.resource_spans for scope in rs.scope_spans)
-    return Canonical(body, spans)
+    return Canonical(body, spans, grants)
+
+
+def _take_grants(request: ExportTraceServiceRequest) -> Iterator[Presented]:
+    """Take the grants off the spans of a request, one of each session and wording."""
+    seen: set[Presented] = set()
+    for resource_spans in request.resource_spans:
+        of_resource = _session(resource_spans.resource.attributes)
+        for scope in resource_spans.scope_spans:
+            for span in scope.spans:
+                places = [
+                    index
+                    for index, attribute in enumerate(span.attributes)
+                    if attribute.key == attributes.ATTESTATION_GRANT
+                ]
+                for index in reversed(places):
+                    token = span.attributes.pop(index).value.string_value
+                    session = _session(span.attributes) or of_resource or span.trace_id.hex()
+                    presented = Presented(session[:LONGEST_SESSION], token)
+                    if presented not in seen:
+                        seen.add(presented)
+                        yield presented
+
+
+def _session(pairs: Iterable[KeyValue]) -> str:
+    """As `decode.sql` finds it: the first of the name."""
+    for pair in pairs:
+        if pair.key == attributes.SESSION_ID:
+            return pair.value.string_value
+    return ""
 
 
 def _ids(document: Any) -> Iterator[tuple[dict[str, Any], str]]:

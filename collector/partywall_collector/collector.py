@@ -7,6 +7,7 @@ from typing import Self
 
 from partywall_collector.components import OtlpReceiver
 from partywall_collector.config import Config
+from partywall_collector.grants import Grants
 from partywall_collector.loader import Loader
 from partywall_collector.metrics import Counters, Stats
 from partywall_collector.principals import Principals
@@ -52,7 +53,8 @@ class Collector:
             undo.callback(self._drain_at_the_end)
             self._principals = Principals(self._store, self._config.auth.refresh_interval)
             undo.callback(self._principals.stop)
-            intake = Intake(self._spool, self._principals, self._counters)
+            grants = Grants(self._store, self._config.auth.refresh_interval)
+            intake = Intake(self._spool, self._principals, grants, self._counters)
             for name, receiver in self._config.receivers.items():
                 self._listen(name, receiver, intake, undo)
             for name, health in self._config.health.items():

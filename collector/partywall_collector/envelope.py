@@ -20,10 +20,30 @@ class Tag(IntEnum):
     RECEIVED_AT = 0x21
     SHA256 = 0x2A
     REQUEST = 0x32
+    GRANTS = 0x3A
+
+
+class GrantTag(IntEnum):
+    """The fields of one of its grants."""
+
+    SESSION = 0x0A
+    TENANT = 0x12
+    IDENTITY = 0x1A
+    REQUEST = 0x22
 
 
 class TornFrame(ValueError):
     """The bytes at this place are not a whole envelope: a torn tail, or damage."""
+
+
+@dataclass(frozen=True, slots=True)
+class GrantedSession:
+    """What a checked grant says of a session; one that was found bad says no tenant."""
+
+    session: str
+    tenant: str = ""
+    identity: str = ""
+    request: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +55,7 @@ class Envelope:
     attestation: str
     received_at: int
     request: bytes
+    grants: tuple[GrantedSession, ...] = ()
 
     @property
     def sha256(self) -> bytes:
@@ -60,12 +81,30 @@ def frame(envelope: Envelope) -> tuple[bytes, bytes]:
         (Tag.ATTESTATION, envelope.attestation),
     ]
     for tag, text in texts:
-        raw = text.encode()
-        head += bytes((tag,)) + varint(len(raw)) + raw
+        head += _field(tag, text.encode())
+    for grant in envelope.grants:
+        head += _field(Tag.GRANTS, _grant_bytes(grant))
     head += bytes((Tag.RECEIVED_AT,)) + struct.pack("<Q", envelope.received_at)
     head += bytes((Tag.SHA256, 32)) + envelope.sha256
     head += bytes((Tag.REQUEST,)) + varint(len(envelope.request))
     return varint(len(head) + len(envelope.request)) + bytes(head), envelope.request
+
+
+def _grant_bytes(grant: GrantedSession) -> bytes:
+    return b"".join(
+        _field(tag, text.encode())
+        for tag, text in (
+            (GrantTag.SESSION, grant.session),
+            (GrantTag.TENANT, grant.tenant),
+            (GrantTag.IDENTITY, grant.identity),
+            (GrantTag.REQUEST, grant.request),
+        )
+        if text
+    )
+
+
+def _field(tag: int, raw: bytes) -> bytes:
+    return bytes((tag,)) + varint(len(raw)) + raw
 
 
 def read(data: bytes) -> Iterator[tuple[int, Envelope]]:
@@ -99,7 +138,41 @@ def _varint_at(data: bytes, at: int) -> tuple[int, int]:
 
 def _envelope(data: bytes, at: int, end: int) -> Envelope:
     principal, tenants, attestation, received_at, digest = "", list[str](), "", 0, b""
+    grants: list[GrantedSession] = []
     request: bytes | None = None
+    for tag, value in _fields(data, at, end):
+        try:
+            match tag:
+                case Tag.PRINCIPAL:
+                    principal = value.decode()
+                case Tag.TENANTS:
+                    tenants.append(value.decode())
+                case Tag.ATTESTATION:
+                    attestation = value.decode()
+                case Tag.RECEIVED_AT:
+                    (received_at,) = struct.unpack("<Q", value)
+                case Tag.SHA256:
+                    digest = value
+                case Tag.REQUEST:
+                    request = value
+                case Tag.GRANTS:
+                    grants.append(_grant(value))
+                case _:
+                    pass  # a field that a newer version writes
+        except UnicodeDecodeError:
+            raise TornFrame(f"broken text in the envelope before byte {end}") from None
+    if request is None or hashlib.sha256(request).digest() != digest:
+        raise TornFrame(f"the digest before byte {end} does not fit its body")
+    return Envelope(principal, tuple(tenants), attestation, received_at, request, tuple(grants))
+
+
+def _grant(data: bytes) -> GrantedSession:
+    texts = {tag: value.decode() for tag, value in _fields(data, 0, len(data)) if tag & 7 == 2}
+    return GrantedSession(*(texts.get(tag, "") for tag in GrantTag))
+
+
+def _fields(data: bytes, at: int, end: int) -> Iterator[tuple[int, bytes]]:
+    """Each field of a message as its tag and its bytes; a number has none."""
     while at < end:
         tag = data[at]
         at += 1
@@ -118,24 +191,4 @@ def _envelope(data: bytes, at: int, end: int) -> Envelope:
         at += size
         if at > end:
             raise TornFrame(f"a field runs over the end of its envelope at byte {at}")
-        try:
-            match tag:
-                case Tag.PRINCIPAL:
-                    principal = value.decode()
-                case Tag.TENANTS:
-                    tenants.append(value.decode())
-                case Tag.ATTESTATION:
-                    attestation = value.decode()
-                case Tag.RECEIVED_AT:
-                    (received_at,) = struct.unpack("<Q", value)
-                case Tag.SHA256:
-                    digest = value
-                case Tag.REQUEST:
-                    request = value
-                case _:
-                    pass  # a field that a newer version writes
-        except UnicodeDecodeError:
-            raise TornFrame(f"broken text before byte {at}") from None
-    if request is None or hashlib.sha256(request).digest() != digest:
-        raise TornFrame(f"the digest before byte {end} does not fit its body")
-    return Envelope(principal, tuple(tenants), attestation, received_at, request)
+        yield tag, value

@@ -20,7 +20,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from partywall_collector.envelope import Envelope, frame
+from partywall_collector.envelope import Envelope, GrantedSession, frame
 from partywall_collector.spool_files import (
     RETIRED,
     SEALED,
@@ -108,7 +108,13 @@ class Spool:
         self._writer.start()
 
     def append(
-        self, principal: str, tenants: tuple[str, ...], attestation: str, request: bytes, spans: int
+        self,
+        principal: str,
+        tenants: tuple[str, ...],
+        attestation: str,
+        request: bytes,
+        spans: int,
+        grants: tuple[GrantedSession, ...] = (),
     ) -> Future[None]:
         """Queue a request; the future is done when it is on disk, or holds a `SpoolError`."""
         with self._change:
@@ -120,7 +126,8 @@ class Spool:
                 raise SpoolFull("too many requests wait for the disk")
             # Strictly rising, so that received_at names one envelope of this spool.
             self._last_stamp = max(self._last_stamp + 1, time.time_ns())
-            envelope = Envelope(principal, tenants, attestation, self._last_stamp, request)
+            stamp = self._last_stamp
+            envelope = Envelope(principal, tenants, attestation, stamp, request, grants)
         waiting = _Waiting(frame(envelope), spans)
         with self._change:
             if self._closing:

@@ -34,6 +34,8 @@ OPTIONAL: Final = {
     "grpc": "",
     "starlette": "",
     "uvicorn": "",
+    "jwt": "",
+    "cryptography": "",
     "networkx": "",
     "streamlit": "",
     "chdb": "embedded",

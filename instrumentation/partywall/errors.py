@@ -2,6 +2,7 @@
 
 PartywallError
 ├── BindingError       a session, tool or dataset was declared wrongly
+├── GrantError         a session grant cannot be signed or read
 └── InstrumentError    the SDK could not be set up
 """
 
@@ -12,6 +13,10 @@ class PartywallError(Exception):
 
 class BindingError(PartywallError, ValueError):
     """A developer meets it when an argument of `session`, `tool` or `dataset` cannot be right."""
+
+
+class GrantError(PartywallError, ValueError):
+    """An issuer meets it when a grant cannot be signed, an agent when a token is no grant."""
 
 
 class InstrumentError(PartywallError, RuntimeError):

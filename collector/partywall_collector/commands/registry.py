@@ -1,4 +1,4 @@
-"""`partywall registry`: load, show and check what the operator knows; mint tokens."""
+"""`partywall registry`: load, show and check what the operator knows; make tokens and keys."""
 
 import argparse
 import hashlib
@@ -11,8 +11,9 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, cast
 
+from partywall_collector.issuer_keys import BadKey, new_key, public_keys
 from partywall_collector.registry.load import Loaded, RegistryRefused, current, load, write
-from partywall_collector.registry.model import ANY, KINDS, Principal, Tenant
+from partywall_collector.registry.model import ANY, KINDS, Issuer, Principal, Tenant
 from partywall_collector.registry.schema import Form, entry_of, slots
 from partywall_collector.registry.values import close_to
 from partywall_collector.store import Store, StoreError, StoreUnavailable, open_store
@@ -27,6 +28,7 @@ examples:
   partywall registry load registry.yaml --check
   partywall registry show datasets
   TOKEN=$(partywall registry token agents@acme --tenant acme)
+  partywall registry grant-key tickets@msp --tenant acme > tickets.key
 """
 
 
@@ -61,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
         help="chdb:///path or clickhouse://... (default: $PARTYWALL_STORE, else %(default)s)",
     )
     common.add_argument("--json", action="store_true", help="print one JSON object")
-    commands = parser.add_subparsers(required=True, metavar="load | show | token")
+    commands = parser.add_subparsers(required=True, metavar="load | show | token | grant-key")
 
     loading = commands.add_parser(
         "load", parents=[common], help="load YAML or JSON lines; all of it or nothing"
@@ -85,6 +87,26 @@ def _parser() -> argparse.ArgumentParser:
         help="a tenant it may send for; again for more; '*' is every registered tenant",
     )
     minting.set_defaults(run=_token)
+
+    keying = commands.add_parser(
+        "grant-key",
+        parents=[common],
+        help="register who signs session grants; makes a key and prints the private half once",
+    )
+    keying.add_argument("issuer", metavar="ISSUER")
+    keying.add_argument(
+        "--tenant",
+        action="append",
+        metavar="ID",
+        help="a tenant it may sign for; again for more; '*' is every registered tenant",
+    )
+    keying.add_argument(
+        "--public-key",
+        type=Path,
+        metavar="FILE",
+        help="register this public key (PEM) and make none",
+    )
+    keying.set_defaults(run=_grant_key)
     return parser
 
 
@@ -151,9 +173,37 @@ def _token(options: argparse.Namespace) -> int:
     return 0
 
 
+def _grant_key(options: argparse.Namespace) -> int:
+    private, public = "", ""
+    if options.public_key:
+        public = options.public_key.read_text(encoding="ascii", errors="replace").strip()
+        try:
+            public_keys(public)
+        except BadKey as error:
+            raise _CannotRun(f"{options.public_key}: {error}") from None
+    else:
+        private, public = new_key()
+    with open_store(options.store, role="writer") as store:
+        before = next((i for i in current(store, Issuer) if i.id == options.issuer), None)
+        tenants = tuple(dict.fromkeys(options.tenant or (before.tenants if before else ())))
+        _check_tenants(tenants, store)
+        write([Issuer(id=options.issuer, tenants=tenants, public_key=public)], store)
+    if options.json:
+        _print_json({"issuer": options.issuer, "tenants": tenants, "private_key": private})
+        return 0
+    whom = "every registered tenant" if ANY in tenants else ", ".join(tenants)
+    print(f"{options.issuer} may sign grants for {whom}.", file=sys.stderr)
+    if private:
+        print("Its private key is shown once:", file=sys.stderr)
+        print(private, end="", flush=True)
+    if before:
+        print("What it signed with the earlier key is no longer good.", file=sys.stderr)
+    return 0
+
+
 def _check_tenants(tenants: Sequence[str], store: Store) -> None:
     if not tenants:
-        raise _CannotRun("for whom may it send? Name its tenants with --tenant ID")
+        raise _CannotRun("for whom? Name its tenants with --tenant ID")
     if ANY in tenants and len(tenants) > 1:
         raise _CannotRun("--tenant '*' stands alone: it is every registered tenant")
     known = [tenant.id for tenant in current(store, Tenant)]
@@ -214,6 +264,8 @@ def _cell(entry: Mapping[str, Any], path: str) -> str:
         return _cell(value or {}, inner)
     if key == "token_sha256" and value:
         return f"{value[:8]}..."
+    if key == "public_key" and value:
+        return f"{str(value).split()[3][-12:]}..."
     if isinstance(value, list):
         items = cast("list[str | dict[str, str]]", value)
         return ", ".join(

@@ -11,13 +11,14 @@ from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
 
 from partywall_collector.canonical import Canonical, NotOtlp, from_json, from_protobuf
+from partywall_collector.grants import Grants
 from partywall_collector.metrics import Counters
 from partywall_collector.principals import Principal, Principals
 from partywall_collector.spool import Spool, SpoolError, SpoolFull
 
 log = logging.getLogger("partywall.receiver")
 ATTESTATION = "A1"
-"""The sender is authenticated by the transport; nothing stronger is checked here."""
+"""The sender is authenticated by the transport; a session's grant may raise it to A2."""
 RETRY_AFTER = 2
 """Seconds; real exporters drop a batch when the pause exceeds their timeout, often 10 s."""
 DISK_PATIENCE = 30.0
@@ -70,9 +71,12 @@ def retry_info() -> RetryInfo:
 class Intake:
     """The way of a request from a protocol to the spool. Thread-safe."""
 
-    def __init__(self, spool: Spool, principals: Principals, counters: Counters) -> None:
+    def __init__(
+        self, spool: Spool, principals: Principals, grants: Grants, counters: Counters
+    ) -> None:
         self._spool = spool
         self._principals = principals
+        self._grants = grants
         self.counters = counters
 
     @property
@@ -110,9 +114,10 @@ class Intake:
         self.counters.add(accepted_requests=1, accepted_spans=request.spans)
 
     def _spool_it(self, principal: Principal, request: Canonical) -> None:
+        grants = self._grants.judge(principal.id, request.grants, request.body)
         try:
             done = self._spool.append(
-                principal.id, principal.tenants, ATTESTATION, request.body, request.spans
+                principal.id, principal.tenants, ATTESTATION, request.body, request.spans, grants
             )
             done.result(DISK_PATIENCE)
         except SpoolFull as error:

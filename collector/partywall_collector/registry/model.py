@@ -205,6 +205,28 @@ class Principal:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Issuer:
+    """Who may sign session grants, and for which tenants."""
+
+    kind: ClassVar = "issuers"
+    id: Annotated[
+        str, Field("Its name, as grants carry it (`iss`).", column="issuer_id", identifies=True)
+    ]
+    tenants: Annotated[
+        tuple[str, ...],
+        Field("For whom it may sign; `[*]` is every registered tenant.", Form.TENANTS),
+    ]
+    public_key: Annotated[
+        str,
+        Field(
+            "Its public key, P-256 or Ed25519; while a key is replaced, the new and the old one "
+            "below each other. The private key is refused.",
+            Form.PUBLIC_KEY,
+        ),
+    ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
     """The request that opened a session, and what its text names."""
 
@@ -234,7 +256,16 @@ class Session:
 
 
 Record = (
-    Tenant | DatasetOwner | Party | Tool | Relation | Approval | Credential | Principal | Session
+    Tenant
+    | DatasetOwner
+    | Party
+    | Tool
+    | Relation
+    | Approval
+    | Credential
+    | Principal
+    | Issuer
+    | Session
 )
 
 KINDS: Mapping[str, type[Record]] = {
@@ -248,6 +279,7 @@ KINDS: Mapping[str, type[Record]] = {
         Approval,
         Credential,
         Principal,
+        Issuer,
         Session,
     )
 }

@@ -25,6 +25,7 @@ class Form(StrEnum):
     TEMPLATES = "list of templates"
     OPERATION = "text or {argument}"
     DIGEST = "64 hex digits"
+    PUBLIC_KEY = "PEM"
     IDENTIFIERS = "list of {kind, value}"
     REQUEST = "free text"
     DERIVED = "made from another key"

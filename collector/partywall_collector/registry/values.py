@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from partywall import identifiers
+from partywall_collector.issuer_keys import BadKey, public_keys
 from partywall_collector.registry.document import Items, Keys, Node, Scalar
 from partywall_collector.registry.model import FOREVER
 from partywall_collector.registry.patterns import BadPattern, compile_pattern
@@ -179,6 +180,18 @@ def _digest(slot: Slot, node: Node, say: Say) -> str | None:
     return text.lower()
 
 
+def _public_key(slot: Slot, node: Node, say: Say) -> str | None:
+    text = read_text(node, say)
+    if text is None:
+        return None
+    try:
+        public_keys(text)
+    except BadKey as error:
+        say(node.line, "", str(error))
+        return None
+    return text.strip()
+
+
 def _identifiers(slot: Slot, node: Node, say: Say) -> tuple[tuple[str, str], ...]:
     found: dict[tuple[str, str], None] = {}
     for inside, item in _list(node, say):
@@ -209,6 +222,7 @@ _READERS: dict[Form, Callable[[Slot, Node, Say], Any]] = {
     Form.TEMPLATES: _templates,
     Form.OPERATION: _operation,
     Form.DIGEST: _digest,
+    Form.PUBLIC_KEY: _public_key,
     Form.IDENTIFIERS: _identifiers,
     Form.REQUEST: _request,
 }

@@ -18,13 +18,13 @@ WITH
     ) AS registered,
     resource_level AS (
         SELECT
-            principal, tenants, attestation, received_at, sha256,
+            principal, tenants, attestation, received_at, sha256, grants,
             arrayJoin(request.resource_spans) AS sent_resource
         FROM ingest
     ),
     scope_level AS (
         SELECT
-            principal, tenants, attestation, received_at, sha256,
+            principal, tenants, attestation, received_at, sha256, grants,
             partywall_sent(sent_resource.resource.attributes) AS resource_attributes,
             partywall_texts(resource_attributes) AS resource,
             partywall_types(resource_attributes) AS resource_types,
@@ -33,7 +33,7 @@ WITH
     ),
     span_level AS (
         SELECT
-            principal, tenants, attestation, received_at, sha256,
+            principal, tenants, attestation, received_at, sha256, grants,
             resource, resource_types,
             sent_scope.scope AS scope,
             arrayJoin(sent_scope.spans) AS span
@@ -55,7 +55,12 @@ WITH
             multiIf(notEmpty(own_claims), own_claims, first_claim != '', [first_claim], []) AS claimed,
             registered.versions[transform(claimed[1], registered.ids, arrayEnumerate(registered.ids), 0)] AS versions,
             arrayFilter(version -> version.since <= partywall_time(received_at), versions) AS known,
-            known[1] AS tenant
+            known[1] AS tenant,
+            -- What the collector found out about the grant of the span's session, if it brought one.
+            arrayFirst(
+                grant -> grant.session = firstNonDefault(
+                    attributes['${SESSION_ID}'], resource['${SESSION_ID}'], lower(hex(span.trace_id))),
+                grants) AS granted
         FROM texts
     )
 SELECT
@@ -67,6 +72,7 @@ SELECT
         NOT partywall_is_id(span.trace_id, 16) OR NOT partywall_is_id(span.span_id, 8)
             OR length(span.parent_span_id) NOT IN (0, 8), 'bad id',
         partywall_repeats(attributes) OR partywall_repeats(resource), 'duplicate attribute',
+        granted.session != '' AND granted.tenant != claimed[1], 'bad grant',
         '') AS reason,
     claimed[1] AS tenant_id,
     tenant.placement AS placement,
@@ -74,7 +80,9 @@ SELECT
     claimed AS claimed_tenants,
     principal,
     tenants AS principal_tenants,
-    attestation,
+    if(
+        granted.session != '' AND identity IN ('', granted.identity) AND request_id IN ('', granted.request),
+        'A2', claims.attestation) AS attestation,
     partywall_time(received_at) AS received_at,
     toFixedString(substring(sha256, 1, 32), 32) AS request_sha256,
     span.trace_id AS trace_id,
