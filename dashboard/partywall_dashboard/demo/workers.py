@@ -8,6 +8,7 @@ from collections.abc import Generator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from multiprocessing import forkserver
 from typing import Final
 
 FINISHED_WITHIN: Final = 120.0
@@ -21,17 +22,18 @@ class AgentsFailed(Exception):
 @contextmanager
 def workers(customers: int) -> Generator[ProcessPoolExecutor]:
     """Processes that import the agents while this one does other things."""
-    # Import once, then fork, where the system can.
-    method = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
-    context = multiprocessing.get_context(method)
-    context.set_forkserver_preload([AGENTS])
-    with ProcessPoolExecutor(customers, context, initializer=settle) as pool:
+    method = "spawn"
+    if "forkserver" in multiprocessing.get_all_start_methods():
+        method = "forkserver"  # imports once, then forks
+        forkserver.set_forkserver_preload([AGENTS])
         # What is started while Ctrl-C is ignored ignores it from its first moment on.
         before = signal.signal(signal.SIGINT, signal.SIG_IGN)
         try:
-            pool.submit(os.getpid)
+            forkserver.ensure_running()
         finally:
             signal.signal(signal.SIGINT, before)
+    context = multiprocessing.get_context(method)
+    with ProcessPoolExecutor(customers, context, initializer=settle) as pool:
         yield pool
 
 
