@@ -6,6 +6,8 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
+import pytest
+
 from partywall import identifiers
 from partywall_analyzer import (
     OPERATOR,
@@ -21,7 +23,7 @@ from partywall_analyzer.testing import START, Log
 from partywall_analyzer.watch import run_every
 from partywall_collector.registry import DatasetOwner, Record, Relation, Tenant
 from partywall_collector.registry.load import load, write
-from partywall_collector.store import Store, open_store
+from partywall_collector.store import Store, StoreError, open_store
 from partywall_collector.store.home import Home
 
 RECORDS: list[Record] = [
@@ -226,3 +228,21 @@ def test_a_reader_can_read_findings_and_calls(tmp_path: Path) -> None:
         assert get_finding(reader, OPERATOR, finding.id) is not None
         assert len(who(reader, OPERATOR, tenant="acme")) == 1
         assert totals(reader, OPERATOR).findings == 1
+
+
+def test_the_loop_outlives_errors(store: Store, caplog: pytest.LogCaptureFixture) -> None:
+    """What on_change raises is logged, a closed store is told, and the loop goes on looking."""
+    plant(store)
+    stop, told = Event(), list[StoreError]()
+
+    def on_change(analysis: Analysis) -> None:
+        store.close()
+        raise ZeroDivisionError(f"{len(analysis.new)} new")
+
+    def on_error(error: StoreError) -> None:
+        told.append(error)
+        stop.set()
+
+    run_every(store, 0.01, stop, on_change, on_error)
+    assert "the next look tries again" in caplog.text
+    assert len(told) == 1

@@ -1,5 +1,6 @@
 """Analyzes again and again while new spans arrive or the registry changes."""
 
+import logging
 import time
 from collections.abc import Callable
 from threading import Event
@@ -8,6 +9,7 @@ from typing import Any, Final
 from partywall_analyzer.engine import Analysis, analyze
 from partywall_collector.store import Store, StoreError, statement
 
+_log: Final = logging.getLogger("partywall.analyzer")
 _SQL: Final = "partywall_analyzer.sql"
 
 
@@ -21,7 +23,8 @@ def run_every(
     """Analyze whenever something arrived, until `stop` is set; `seconds` lie between two looks.
 
     `on_change` is told each analysis that found something new, changed or withdrawn. An error of
-    the store goes to `on_error` and the next look tries again; without `on_error` it is raised.
+    the store goes to `on_error`, any other to the log, and the next look tries again; without
+    `on_error` it is raised.
     """
     seen: dict[str, Any] | None = None
     while not stop.is_set():
@@ -37,6 +40,11 @@ def run_every(
             if on_error is None:
                 raise
             on_error(error)
+        except Exception:
+            # A loop that ended here would look like a store in which nothing crosses any more.
+            if on_error is None:
+                raise
+            _log.exception("an analysis failed; the next look tries again")
         stop.wait(max(0.0, seconds - (time.monotonic() - begun)))
 
 
