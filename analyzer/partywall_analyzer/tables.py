@@ -1,10 +1,12 @@
 """Tables of one analysis: what the registry says about the names in the calls, and open calls.
 
 They live in memory, have names of their own, and are dropped at the end, so that analyses can run
-side by side. What an analysis that was killed left behind is dropped an hour later.
+side by side. What an analysis that was killed left behind is dropped an hour later: the name tells
+its age, because ClickHouse gives a table that is being made the time of 1970.
 """
 
 import secrets
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -48,7 +50,7 @@ class Tables:
         self._store = store
         self._registry = registry
         self._since = since
-        mark = f"{_PREFIX}{secrets.token_hex(6)}"
+        mark = f"{_PREFIX}{int(time.time())}_{secrets.token_hex(6)}"
         made = (*_FROM_REGISTRY, *_DERIVED)
         self._made = {name: f"{mark}_{name}" for name in made}
         self.names: dict[str, Any] = dict(self._made) | _OPENED | {"external": EXTERNAL}
