@@ -10,7 +10,7 @@ NAMES = "SELECT name FROM system.tables WHERE startsWith(name, 'analysis_')"
 
 
 def test_only_what_a_killed_analysis_left_behind_is_dropped(store: Store) -> None:
-    """An hour after it was made a table is nobody's; a younger one belongs to a running analysis."""
+    """After an hour a table is nobody's; a younger one may be in use."""
     now = int(time.time())
     old, young = f"analysis_{now - 4000}_aaaaaa_owners", f"analysis_{now - 60}_bbbbbb_owners"
     for name in (old, young):
