@@ -20,7 +20,7 @@ from partywall_collector.registry.model import Principal
 from partywall_collector.store import Store, open_store
 from partywall_collector.store.facade import serve
 from partywall_dashboard.demo.scenario import INJECTED, JOBS
-from partywall_dashboard.demo.workers import run_agents, workers
+from partywall_dashboard.demo.workers import import_early, run_agents
 
 Tell = Callable[[str], None]
 
@@ -68,13 +68,14 @@ def played(home: Path, tell: Tell) -> Generator[Outcome]:
     """Play everything; the store answers other processes for as long as the context lasts."""
     began = time.monotonic()
     url = f"chdb://{home}"
-    with workers(len(JOBS)) as pool, open_store(url, role="owner") as store, serve(store):
+    method = import_early()
+    with open_store(url, role="owner") as store, serve(store):
         tell("opened an embedded ClickHouse")
         tokens = register(store)
         tell(f"loaded the registry: {len(JOBS)} customers of one provider")
         with Collector(store, Config.default(url)) as collector:
             tell(f"collector listens on {collector.http_endpoint}, a token for each customer")
-            sent = run_agents(pool, collector.http_endpoint, tokens)
+            sent = run_agents(method, collector.http_endpoint, tokens)
             jobs = sum(map(len, JOBS.values()))
             tell(f"{jobs} agent runs sent {sent} spans over OTLP")
             if not collector.drain(WAIT_LOADED):

@@ -4,12 +4,13 @@ import logging
 import multiprocessing
 import os
 import signal
-from collections.abc import Generator, Mapping
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from multiprocessing import forkserver
 from typing import Final
+
+from partywall_dashboard.signals import until_signal
 
 FINISHED_WITHIN: Final = 120.0
 AGENTS: Final = "partywall_dashboard.demo.agents"
@@ -19,29 +20,38 @@ class AgentsFailed(Exception):
     """The agents could not be run; the text says why."""
 
 
-@contextmanager
-def workers(customers: int) -> Generator[ProcessPoolExecutor]:
-    """Processes that import the agents while this one does other things."""
-    method = "spawn"
-    if "forkserver" in multiprocessing.get_all_start_methods():
-        method = "forkserver"  # imports once, then forks
-        forkserver.set_forkserver_preload([AGENTS])
-        # What is started while Ctrl-C is ignored ignores it from its first moment on.
-        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-        try:
-            forkserver.ensure_running()
-        finally:
-            signal.signal(signal.SIGINT, before)
-    context = multiprocessing.get_context(method)
-    with ProcessPoolExecutor(customers, context, initializer=settle) as pool:
-        yield pool
+def import_early() -> str:
+    """Start importing the agents beside this process; returns how their processes are to start."""
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return "spawn"
+    forkserver.set_forkserver_preload([AGENTS])
+    # What is started while Ctrl-C is ignored ignores it from its first moment on.
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    return "forkserver"
 
 
-def run_agents(pool: ProcessPoolExecutor, endpoint: str, tokens: Mapping[str, str]) -> int:
+def run_agents(method: str, endpoint: str, tokens: Mapping[str, str]) -> int:
     """Run every customer's agents; returns how many spans they made."""
-    running = [
-        pool.submit(serve_customer, tenant, endpoint, token) for tenant, token in tokens.items()
-    ]
+    context = multiprocessing.get_context(method)
+    # A pool does not survive an interrupt; the agents need a moment only, so Ctrl-C waits for them.
+    with until_signal() as stopped:
+        with ProcessPoolExecutor(len(tokens), context, initializer=settle) as pool:
+            running = [
+                pool.submit(serve_customer, tenant, endpoint, token)
+                for tenant, token in tokens.items()
+            ]
+            sent = spans_of(running)
+    if stopped.is_set():
+        raise KeyboardInterrupt
+    return sent
+
+
+def spans_of(running: Sequence[Future[int]]) -> int:
+    """Wait for all of them."""
     try:
         return sum(run.result(FINISHED_WITHIN) for run in running)
     except TimeoutError:
