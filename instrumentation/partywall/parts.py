@@ -10,6 +10,7 @@ import logging
 import os
 import threading
 import uuid
+from collections import deque
 from typing import TYPE_CHECKING, Final, Literal
 from weakref import WeakValueDictionary
 
@@ -58,6 +59,8 @@ class Part:
 _open: Final[dict[Part, "Session"]] = {}
 _known: Final[WeakValueDictionary[str, "Session"]] = WeakValueDictionary()
 """Sessions that something here still holds, by the id of their part."""
+_recent: Final[deque["Session"]] = deque(maxlen=1024)
+"""Sessions that ended not long ago: work that outlives its session is still numbered."""
 
 
 def opened(session: "Session") -> None:
@@ -80,6 +83,7 @@ def close(session: "Session", reason: Reason) -> None:
     """Record the end of a session; one that has no span leaves no record."""
     part = session.part
     _open.pop(part, None)
+    _recent.append(session)
     if not part.close() or not part.spans:
         return
     try:

@@ -125,6 +125,7 @@ class Binding:
         scope = self._begin()
         context = scope.__enter__()
         self._open = scope, context_api.attach(context)
+        _entered.add(self)
         return cast(Session, context_api.get_value(KEY, context))
 
     def __exit__(
@@ -135,6 +136,7 @@ class Binding:
     ) -> None:
         if self._open is not None:
             (scope, token), self._open = self._open, None
+            _entered.discard(self)
             context_api.detach(token)
             scope.__exit__(kind, error, traceback)
 
@@ -152,6 +154,10 @@ class Binding:
     def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
         """`function`, each call of it in a session of its own."""
         return wrap(function, lambda _args, _kwargs: self._begin())
+
+
+_entered: Final[set[Binding]] = set()
+"""Keeps what nobody holds but has entered, so that it is left open rather than taken for ended."""
 
 
 def session(

@@ -25,7 +25,7 @@ class Setting:
     name: str
     meaning: str
     default: str = ""
-    without: str = ""
+    without: str = "none"
     """What holds where it is not set and has no default; for the table."""
 
     def text(self) -> str:
@@ -74,10 +74,20 @@ THREADS: Final = Setting(
 PROPAGATE_HOSTS: Final = Setting(
     "PARTYWALL_PROPAGATE_HOSTS",
     "hosts that may receive the binding: `crm.internal`, `*.svc.example:8080`, `mcp`; with commas",
-    without="none",
 )
 TRUST_INBOUND: Final = Setting(
     "PARTYWALL_TRUST_INBOUND", "believe the binding that a caller sends (`1` or `0`)", "0"
+)
+FINGERPRINT_KEY: Final = Setting(
+    "PARTYWALL_FINGERPRINT_KEY",
+    "the key of fingerprints: at least 32 bytes as hexadecimal digits",
+    without="no fingerprints",
+)
+FINGERPRINT_KEY_FILE: Final = Setting(
+    "PARTYWALL_FINGERPRINT_KEY_FILE", "the file that holds the key of fingerprints"
+)
+CONTENT: Final = Setting(
+    "PARTYWALL_CONTENT", "let prompts, arguments and results leave the process (`1` or `0`)", "0"
 )
 
 SETTINGS: Final[tuple[Setting, ...]] = (
@@ -96,6 +106,9 @@ SETTINGS: Final[tuple[Setting, ...]] = (
     THREADS,
     PROPAGATE_HOSTS,
     TRUST_INBOUND,
+    FINGERPRINT_KEY,
+    FINGERPRINT_KEY_FILE,
+    CONTENT,
 )
 
 BINDING: Final[dict[Setting, str]] = {
