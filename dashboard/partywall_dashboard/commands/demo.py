@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Event
 
 from rich.console import Console
 from rich.panel import Panel
@@ -63,13 +64,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.WARNING)
     console = Console(stderr=options.json, highlight=False)
     try:
-        with folder(options.keep) as home, played(home, teller(console)) as outcome:
+        with (
+            until_signal() as stopped,
+            folder(options.keep) as home,
+            played(home, teller(console, stopped)) as outcome,
+        ):
             if options.json:
                 print(json.dumps(outcome.to_dict()))
                 return 0
             show(console, outcome)
             if not options.no_dashboard:
-                serve_pages(console, outcome)
+                serve_pages(console, outcome, stopped)
             if options.keep:
                 console.print(
                     f"The store is kept: partywall dashboard --store chdb://{options.keep}"
@@ -93,8 +98,11 @@ def folder(keep: Path | None) -> Generator[Path]:
     yield keep.resolve()
 
 
-def teller(console: Console) -> Callable[[str], None]:
-    """Prints each step that is done, with the seconds since the start."""
+def teller(console: Console, stopped: Event) -> Callable[[str], None]:
+    """Prints each step that is done, with the seconds since the start; Ctrl-C counts after it.
+
+    An interrupt anywhere else would reach a pool of processes or a server in the midst of closing.
+    """
     began = time.monotonic()
 
     def tell(step: str) -> None:
@@ -104,6 +112,8 @@ def teller(console: Console) -> Callable[[str], None]:
             ),
             soft_wrap=True,
         )
+        if stopped.is_set():
+            raise KeyboardInterrupt
 
     console.print(Text("Partywall demo: three customers of one provider, their agents, one wall."))
     return tell
@@ -132,10 +142,10 @@ def also(finding: Finding) -> Text:
     )  # fmt: skip
 
 
-def serve_pages(console: Console, outcome: Outcome) -> None:
+def serve_pages(console: Console, outcome: Outcome, stopped: Event) -> None:
     """Show the same in the browser until Ctrl-C."""
-    with until_signal() as stopped, DashboardProcess(outcome.store, free_port()) as dashboard:
-        if not dashboard.wait_ready():
+    with DashboardProcess(outcome.store, free_port()) as dashboard:
+        if not dashboard.wait_ready() and not stopped.is_set():
             raise DemoFailed("the dashboard did not start; its complaint stands above")
         planted = outcome.planted
         chain = f"{dashboard.url}/chain?finding={planted.id}" if planted else dashboard.url

@@ -10,8 +10,6 @@ from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import forkserver
 from typing import Final
 
-from partywall_dashboard.signals import until_signal
-
 FINISHED_WITHIN: Final = 120.0
 AGENTS: Final = "partywall_dashboard.demo.agents"
 
@@ -37,17 +35,11 @@ def import_early() -> str:
 def run_agents(method: str, endpoint: str, tokens: Mapping[str, str]) -> int:
     """Run every customer's agents; returns how many spans they made."""
     context = multiprocessing.get_context(method)
-    # A pool does not survive an interrupt; the agents need a moment only, so Ctrl-C waits for them.
-    with until_signal() as stopped:
-        with ProcessPoolExecutor(len(tokens), context, initializer=settle) as pool:
-            running = [
-                pool.submit(serve_customer, tenant, endpoint, token)
-                for tenant, token in tokens.items()
-            ]
-            sent = spans_of(running)
-    if stopped.is_set():
-        raise KeyboardInterrupt
-    return sent
+    with ProcessPoolExecutor(len(tokens), context, initializer=settle) as pool:
+        running = [
+            pool.submit(serve_customer, tenant, endpoint, token) for tenant, token in tokens.items()
+        ]
+        return spans_of(running)
 
 
 def spans_of(running: Sequence[Future[int]]) -> int:
