@@ -396,8 +396,10 @@ def test_the_work_hangs_below_the_handoff(memory: InMemorySpanExporter) -> None:
         work()
     spans = {span.name: span for span in memory.get_finished_spans()}
     parent = spans["work"].parent
+    handed = spans["handoff to billing"].context
     assert parent is not None
-    assert parent.span_id == spans["handoff to billing"].context.span_id
+    assert handed is not None
+    assert parent.span_id == handed.span_id
     memory.clear()
 
 

@@ -75,8 +75,12 @@ def known(part_id: object) -> "Session | None":
 
 
 def tenants_of(session_id: str) -> set[str]:
-    """The tenants of the open sessions with that id."""
-    return {session.tenant for session in list(_open.values()) if session.id == session_id}
+    """The tenants of the sessions with that id that were opened here and are open now."""
+    return {
+        session.tenant
+        for session in list(_open.values())
+        if session.id == session_id and session.source == "session"
+    }
 
 
 def close(session: "Session", reason: Reason) -> None:

@@ -3,6 +3,9 @@
 It travels as W3C baggage, beside the trace context, to the hosts on an allow-list. It is never part
 of OpenTelemetry's own baggage inside the process, which every HTTP instrumentation sends to every
 host. What a caller sends is believed only where that is turned on.
+
+`opentelemetry.propagate` is imported where it is used: it loads the propagators that
+`OTEL_PROPAGATORS` names as soon as it is imported, and this module is one of them.
 """
 
 import logging
@@ -13,7 +16,7 @@ from fnmatch import fnmatchcase
 from typing import Any, Final, cast
 from urllib.parse import quote_plus, urlsplit
 
-from opentelemetry import baggage, propagate, trace
+from opentelemetry import baggage, trace
 from opentelemetry import context as context_api
 from opentelemetry.baggage.propagation import W3CBaggagePropagator
 from opentelemetry.context import Context
@@ -95,6 +98,8 @@ class PartywallPropagator(textmap.TextMapPropagator):
 
 def install() -> None:
     """Put our propagator around that of the process; a second call is none."""
+    from opentelemetry import propagate
+
     present = propagate.get_global_textmap()
     if not isinstance(present, PartywallPropagator):
         propagate.set_global_textmap(PartywallPropagator(present))
@@ -159,6 +164,8 @@ def environment(environ: Mapping[str, str] | None = None) -> dict[str, str]:
 
 
 def _propagator() -> textmap.TextMapPropagator:
+    from opentelemetry import propagate
+
     present = propagate.get_global_textmap()
     return present if isinstance(present, PartywallPropagator) else PartywallPropagator(present)
 
