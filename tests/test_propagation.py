@@ -361,8 +361,7 @@ def test_grpc_metadata_carries_the_binding(allow: Callable[..., None]) -> None:
             partywall.inject(metadata, host=host)
             assert [name for name, _ in metadata].count("baggage") == 1
             assert ("x", "y") in metadata
-            answer = channel.unary_unary("/crm/Get")(b"", metadata=tuple(metadata))
-            assert answer == b"acme"
+            assert channel.unary_unary("/crm/Get")(b"", metadata=tuple(metadata)) == b"acme"
     finally:
         running.stop(None).wait()
 

@@ -23,6 +23,8 @@ log = logging.getLogger("partywall")
 UNBOUND: Final = "unbound"
 """What stands for the source of the tenant on a span that has none."""
 
+RELIED_ON: Final = (attributes.APPROVAL_ID, attributes.CREDENTIAL_ID)
+
 
 class SessionProcessor(SpanProcessor):
     """Stamps spans; `instrument` adds one to the tracer provider."""
@@ -83,7 +85,7 @@ class SessionProcessor(SpanProcessor):
             return
         parent = trace.get_current_span(context)
         if session := session_of(parent, context):
-            span.set_attributes(session.stamp() | {attributes.TENANT_SOURCE: "parent"})
+            span.set_attributes(session.stamp() | _relied_on(parent))
         elif inherited := _inherited(parent):
             span.set_attributes(inherited)
         elif session := current_session():
@@ -122,6 +124,13 @@ def _inherited(parent: trace.Span) -> dict[str, AttributeValue]:
     stamp = {name: said[name] for name in STAMPED if name in said}
     stamp[attributes.TENANT_SOURCE] = "parent"
     return stamp
+
+
+def _relied_on(parent: trace.Span) -> dict[str, AttributeValue]:
+    """What may differ within one session: the approval and the credential of the parent's block."""
+    said = (parent.attributes if isinstance(parent, ReadableSpan) else None) or {}
+    relied: dict[str, AttributeValue] = {name: said[name] for name in RELIED_ON if name in said}
+    return relied | {attributes.TENANT_SOURCE: "parent"}
 
 
 def _has_tenant(span: ReadableSpan) -> bool:

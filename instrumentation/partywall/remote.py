@@ -8,7 +8,7 @@ import threading
 import uuid
 from collections import OrderedDict
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from partywall import attributes as a
 from partywall import parts, settings
@@ -47,7 +47,7 @@ def adopt(said: Mapping[str, str]) -> Session | None:
 
     The same description gives the same session, so its spans here are numbered in one row.
     """
-    facts = {member: said.get(name, "").strip() for name, member in _TEXTS.items()}
+    facts: dict[str, Any] = {member: said.get(name, "").strip() for name, member in _TEXTS.items()}
     if not facts["tenant"]:
         return None
     own = parts.known(said.get(a.SESSION_PART))

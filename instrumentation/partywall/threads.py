@@ -14,13 +14,18 @@ from contextlib import nullcontext
 from typing import Any, Final, ParamSpec, TypeVar, cast
 
 from opentelemetry import context as context_api
+from opentelemetry import trace
+from opentelemetry.context import Context
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
+from partywall import parts, remote
 from partywall._wrap import attached, wrap
-from partywall.sessions import THREAD, current_session
+from partywall.sessions import KEY, THREAD, current_session
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
+_trace_context: Final = TraceContextTextMapPropagator()
 _PATCHED: Final = "_partywall_patched"
 
 
@@ -48,7 +53,10 @@ def bind(function: Callable[P, R]) -> Callable[P, R]:
 
 def install() -> None:
     """Let the threads and executors of this process keep the session; a second call is none."""
+    from concurrent.futures.process import ProcessPoolExecutor  # not before somebody instruments
+
     _patch(ThreadPoolExecutor, "submit", _submit)
+    _patch(ProcessPoolExecutor, "submit", _submit_to_process)
     _patch(threading.Thread, "start", _start)
 
 
@@ -65,6 +73,40 @@ def _submit(original: Callable[..., Future[Any]]) -> Callable[..., Future[Any]]:
         return original(self, bind(fn) if callable(fn) else fn, *args, **kw)
 
     return submit
+
+
+def _submit_to_process(original: Callable[..., Future[Any]]) -> Callable[..., Future[Any]]:
+    def submit(self: Executor, fn: Callable[..., Any], /, *args: Any, **kw: Any) -> Future[Any]:
+        session = current_session()
+        said = remote.wire(session) if session else {}
+        _trace_context.inject(said)
+        return original(self, _in_worker, said, fn, *args, **kw)
+
+    return submit
+
+
+def _in_worker(said: dict[str, str], fn: Callable[..., Any], /, *args: Any, **kw: Any) -> Any:
+    """The job, in the session of its submitter and not in the one that the worker was forked in."""
+    _end_with_worker()
+    context = _trace_context.extract(said, Context())
+    if session := remote.adopt(said):
+        context = context_api.set_value(KEY, session, context)
+    with attached(context):
+        return fn(*args, **kw)
+
+
+@functools.cache
+def _end_with_worker() -> None:
+    """Workers leave without the hooks of a process's exit: have their last spans sent before."""
+    from multiprocessing.util import Finalize
+
+    def end() -> None:
+        parts.close_left_open()
+        flush = getattr(trace.get_tracer_provider(), "force_flush", None)
+        if flush is not None:
+            flush()
+
+    Finalize(None, end, exitpriority=0)
 
 
 def _start(original: Callable[[threading.Thread], None]) -> Callable[[threading.Thread], None]:
