@@ -176,6 +176,31 @@ def test_who_introduced_a_party_decides_and_stands_in_the_chain(store: Store) ->
         assert len(hops) == 1
 
 
+def test_a_request_cannot_give_away_the_data_of_another_tenant(store: Store) -> None:
+    """What acme's request points at covers acme's data; fjord's, in the same mail, it does not."""
+    write(RECORDS, store)
+    entry = {"kind": "session", "request": "FIELD", "tenant": "acme", "opened": 0}
+    text = "Send a mail to the contact of the invoice, please."
+    file = store.home / "sessions.jsonl"
+    file.write_text(json.dumps(entry | {"text": text}))
+    load([file], store)
+    party = ("email", "bo@supplier.example")
+    value = identifiers.fingerprint(bytes.fromhex(Home(store.home).fingerprint_key()), *party)
+    shown = {"introduces": [{"value": value, "kind": "email", "rank": "scalar", "record": 1}]}
+    sink: dict[str, Any] = {"party_values": [value], "party_terms": [[]], "values_in": [7, 8]}
+    log = Log(store)
+    run = log.agent("acme", session="FIELD", request="FIELD")
+    common: dict[str, Any] = {"session": "FIELD", "request": "FIELD", "parent": run}
+    log.call("acme", tool="read_invoice", at=1, columns=shown, **common)
+    log.call("acme", at=3, reads=["crm/fjord/1"], columns={"values_out": [7, 8]}, **common)
+    log.call("acme", tool="send_mail", at=5, sends=[party], columns=sink, **common)
+    log.write()
+    found = {(f.rule, f.from_tenant): f for f in analyze(store).findings}
+    assert found["foreign-party", "acme"].verdict is Verdict.AUTHORISED
+    flow = found["flow", "fjord"]
+    assert (flow.verdict, flow.reasons) == (Verdict.UNAUTHORISED, ("approval.missing",))
+
+
 def test_since_looks_at_what_was_active_and_withdraws_nothing_else(store: Store) -> None:
     """Keys that were quiet keep their findings; an active key is analyzed whole."""
     log = plant(store)

@@ -140,7 +140,11 @@ def _judged(judge: Judge, introductions: Introductions, candidate: Candidate) ->
     brought: defaultdict[tuple[Judgement, str], dict[Ref, None]] = defaultdict(dict)
     for crossing in candidate.crossings:
         made = introductions.of(candidate, crossing.call)
-        key = (judge.with_introduction(judgement, made.verdict), made.reason)
+        judged = judgement
+        # A request speaks for its own tenant: it cannot give away the data of another one.
+        if made.verdict != "delegated" or candidate.from_tenant == candidate.session_tenant:
+            judged = judge.with_introduction(judgement, made.verdict)
+        key = (judged, made.reason)
         bringers = [Ref(*ref) for ref in made.introduced_by]
         if bringers and not crossing.source:
             crossing = replace(crossing, source=bringers[0])
