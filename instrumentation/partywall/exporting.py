@@ -26,6 +26,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 from opentelemetry.util.re import parse_env_headers
 
 from partywall import propagation, settings, threads
+from partywall.carrying import CarryingExporter
 from partywall.errors import InstrumentError
 from partywall.processor import SessionProcessor
 
@@ -40,7 +41,7 @@ The SDK makes room by dropping the oldest, which are the session's; a model call
 flattened into attributes can pass 128.
 """
 
-_lock = threading.Lock()
+_lock = threading.RLock()  # to set a provider may lead here again, see auto.py
 _set_up: WeakKeyDictionary[TracerProvider, set[tuple[str, str]]] = WeakKeyDictionary()
 """For each provider that has our processor: the exports that we added, as (protocol, endpoint)."""
 
@@ -69,6 +70,9 @@ def instrument(
     the binding that a caller sends; without them `PARTYWALL_*` decides.
     """
     _bind_process(strict, threads, propagate_to, trust_inbound)
+    if not endpoint and (endpoint := settings.ENDPOINT.text()):
+        protocol = protocol or cast(Protocol, settings.PROTOCOL.text())
+    token = token or settings.TOKEN.text()
     chosen = _protocol(protocol)
     target = _endpoint(endpoint, chosen)
     with _lock:
@@ -79,14 +83,15 @@ def instrument(
             exports = _set_up[provider] = set()
         wanted = endpoint or (ours and os.environ.get(OTEL_TRACES_EXPORTER) != "none")
         if wanted and (chosen, target) not in exports:
-            provider.add_span_processor(BatchSpanProcessor(_exporter(chosen, target, token)))
+            exporter = CarryingExporter(_exporter(chosen, target, token))
+            provider.add_span_processor(BatchSpanProcessor(exporter))
             exports.add((chosen, target))
         if ours:
             trace.set_tracer_provider(provider)
     return provider
 
 
-def _bind_process(
+def bind_process(
     strict: bool | None,
     in_threads: bool | None,
     propagate_to: Iterable[str] | None,

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from partywall import settings
 from partywall.errors import GrantError
 
 if TYPE_CHECKING:
@@ -119,6 +120,20 @@ def read(token: str) -> Grant:
     if not isinstance(claims, dict):
         raise GrantError("its claims are not a JSON object")
     return grant_of(cast("dict[str, Any]", claims))
+
+
+def environment(token: str) -> dict[str, str]:
+    """The variables that bind a process to the session of this grant."""
+    grant = read(token)
+    said = {
+        settings.TENANT: grant.tenant,
+        settings.SESSION: grant.session,
+        settings.REQUEST: grant.request,
+        settings.IDENTITY: grant.identity,
+        settings.SUBJECT: grant.subject,
+        settings.ACTORS: settings.joined(grant.actors),
+    }
+    return {setting.name: value for setting, value in said.items() if value}
 
 
 def grant_of(claims: Mapping[str, Any]) -> Grant:

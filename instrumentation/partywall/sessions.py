@@ -21,8 +21,9 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import Span
 from opentelemetry.util.types import AttributeValue
 
-from partywall import attributes, parts, settings
+from partywall import attributes, grants, parts, settings
 from partywall._wrap import wrap
+from partywall.carrying import carry
 from partywall.errors import BindingError
 from partywall.parts import Part, Reason
 
@@ -79,6 +80,8 @@ class Session:
         }
         stamp = {name: value for name, value in facts.items() if value}
         object.__setattr__(self, "attributes", stamp)
+        if self.grant:
+            carry(self.id, self.grant)
 
     def stamp(self) -> dict[str, AttributeValue]:
         """What the next span of the session carries: the facts and its number."""
@@ -196,7 +199,7 @@ def session(
         "agent": _text("agent", agent),
         "grant": _text("grant", grant),
     }
-    own_id = _text("session", session)
+    own_id = _text("session", session) or (grants.read(grant).session if grant else "")
 
     def begin() -> AbstractContextManager[Context]:
         outer = current_session()

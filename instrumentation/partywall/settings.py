@@ -67,6 +67,17 @@ AGENT: Final = Setting("PARTYWALL_AGENT", "the name of the agent")
 SESSION: Final = Setting("PARTYWALL_SESSION", "the id of the session", without="a new one")
 RUN: Final = Setting("PARTYWALL_RUN", "the id of the run", without="a new one")
 GRANT: Final = Setting("PARTYWALL_GRANT", "the signed session grant, a compact JWT")
+ENDPOINT: Final = Setting(
+    "PARTYWALL_ENDPOINT",
+    "the collector's address, with its scheme",
+    without="what OpenTelemetry's variables say",
+)
+TOKEN: Final = Setting("PARTYWALL_TOKEN", "the token that is sent to the collector", without="none")
+PROTOCOL: Final = Setting(
+    "PARTYWALL_PROTOCOL",
+    "how to send to `PARTYWALL_ENDPOINT`: `http/protobuf` or `grpc`",
+    "http/protobuf",
+)
 STRICT: Final = Setting("PARTYWALL_STRICT", "refuse tool calls outside a session (`1` or `0`)", "0")
 THREADS: Final = Setting(
     "PARTYWALL_THREADS", "let threads and executors keep the session (`1` or `0`)", "1"
@@ -102,6 +113,9 @@ SETTINGS: Final[tuple[Setting, ...]] = (
     SESSION,
     RUN,
     GRANT,
+    ENDPOINT,
+    TOKEN,
+    PROTOCOL,
     STRICT,
     THREADS,
     PROPAGATE_HOSTS,

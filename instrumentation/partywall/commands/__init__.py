@@ -1,0 +1,1 @@
+"""Commands of the base install; each module has `main(argv) -> int`."""
