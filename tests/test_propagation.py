@@ -2,12 +2,14 @@
 
 import asyncio
 import logging
+import re
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -489,3 +491,20 @@ def test_a_fault_of_ours_does_not_break_the_request(
 def test_a_list_that_is_one_string_is_refused() -> None:
     with pytest.raises(partywall.InstrumentError, match=r"propagate_to=\[\.\.\.\]"):
         partywall.instrument(propagate_to="crm.internal")
+
+
+# --- the guide ---------------------------------------------------------------------------------
+
+PAGE = Path(__file__).parent.parent / "docs" / "propagation.md"
+SAID = ("acme\n", "acme\n", "acme REQ-7\n")
+
+
+def test_the_guides_examples_run_as_they_stand() -> None:
+    examples = re.findall(
+        r"^```python\n(.*?)^```", PAGE.read_text("utf-8"), re.DOTALL | re.MULTILINE
+    )
+    for example, said in zip(examples, SAID, strict=True):
+        done = subprocess.run(
+            [sys.executable, "-c", example], env={}, capture_output=True, text=True, timeout=60
+        )
+        assert (done.stdout, done.stderr) == (said, "")

@@ -3,6 +3,7 @@
 import asyncio
 import functools
 import json
+import multiprocessing
 import os
 import queue
 import subprocess
@@ -277,6 +278,24 @@ def test_a_job_of_a_process_pool_is_its_submitters(memory: InMemorySpanExporter)
                 assert (found, session_id) == (name, f"s-{name}")
                 assert pid != os.getpid()
         assert pool.submit(job, "nobody's").result()[1] == ""
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_pool_that_was_forked_in_a_session_does_not_take_it_over(
+    memory: InMemorySpanExporter,
+) -> None:
+    """`multiprocessing.Pool` gives us no job to hold on to: unbound is loud, another's is not."""
+    with partywall.session(tenant="acme"), multiprocessing.get_context("fork").Pool(1) as pool:
+        assert pool.apply(job, ("x",))[1] == ""
+        process = multiprocessing.get_context("fork").Process(target=expect, args=["acme"])
+        process.start()
+        process.join()
+    assert process.exitcode == 0
+
+
+def expect(name: str) -> None:
+    """Ends the process with an error where it works for another tenant."""
+    sys.exit(0 if tenant() == name else 1)
 
 
 POOL = """

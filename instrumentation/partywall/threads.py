@@ -53,8 +53,11 @@ def bind(function: Callable[P, R]) -> Callable[P, R]:
 
 def install() -> None:
     """Let the threads and executors of this process keep the session; a second call is none."""
-    from concurrent.futures.process import ProcessPoolExecutor  # not before somebody instruments
+    # Not before somebody instruments: these two cost more than the rest of this package.
+    from concurrent.futures.process import ProcessPoolExecutor
+    from multiprocessing.util import register_after_fork
 
+    register_after_fork(_in_worker, _forget_in_pools)
     _patch(ThreadPoolExecutor, "submit", _submit)
     _patch(ProcessPoolExecutor, "submit", _submit_to_process)
     _patch(threading.Thread, "start", _start)
@@ -93,6 +96,14 @@ def _in_worker(said: dict[str, str], fn: Callable[..., Any], /, *args: Any, **kw
         context = context_api.set_value(KEY, session, context)
     with attached(context):
         return fn(*args, **kw)
+
+
+def _forget_in_pools(_key: object) -> None:
+    """A worker of `multiprocessing.Pool` was forked in one session and will serve any."""
+    from multiprocessing import current_process
+
+    if "PoolWorker" in current_process().name:
+        context_api.attach(Context())
 
 
 @functools.cache
