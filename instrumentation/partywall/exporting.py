@@ -69,7 +69,7 @@ def instrument(
     they are, `propagate_to` names the hosts that may receive the binding, `trust_inbound` believes
     the binding that a caller sends; without them `PARTYWALL_*` decides.
     """
-    _bind_process(strict, threads, propagate_to, trust_inbound)
+    bind_process(strict, threads, propagate_to, trust_inbound)
     if not endpoint and (endpoint := settings.ENDPOINT.text()):
         protocol = protocol or cast(Protocol, settings.PROTOCOL.text())
     token = token or settings.TOKEN.text()
