@@ -20,6 +20,12 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 OpenScope = Callable[[tuple[Any, ...], dict[str, Any]], AbstractContextManager[Context]]
+Returned = Callable[[Context, object], None]
+"""Is told what a function returned, still inside the scope; a generator's items are not told."""
+
+
+def _ignore(context: Context, result: object) -> None:
+    """Nobody wants to know."""
 
 
 @contextmanager
@@ -42,7 +48,9 @@ def check_function(function: object) -> None:
         )
 
 
-def wrap(function: Callable[P, R], open_scope: OpenScope) -> Callable[P, R]:
+def wrap(
+    function: Callable[P, R], open_scope: OpenScope, returned: Returned = _ignore
+) -> Callable[P, R]:
     """`function`, each call of it inside the scope that `open_scope(args, kwargs)` opens."""
     check_function(function)
     if inspect.isasyncgenfunction(function):
@@ -50,24 +58,32 @@ def wrap(function: Callable[P, R], open_scope: OpenScope) -> Callable[P, R]:
     elif inspect.isgeneratorfunction(function):
         wrapped = _generator(function, open_scope)
     elif inspect.iscoroutinefunction(function):
-        wrapped = _coroutine(function, open_scope)
+        wrapped = _coroutine(function, open_scope, returned)
     else:
-        wrapped = _plain(function, open_scope)
+        wrapped = _plain(function, open_scope, returned)
     return cast(Callable[P, R], functools.wraps(function)(wrapped))
 
 
-def _plain(function: Callable[..., Any], open_scope: OpenScope) -> Callable[..., Any]:
+def _plain(
+    function: Callable[..., Any], open_scope: OpenScope, returned: Returned
+) -> Callable[..., Any]:
     def call(*args: Any, **kwargs: Any) -> Any:
         with open_scope(args, kwargs) as context, attached(context):
-            return function(*args, **kwargs)
+            result = function(*args, **kwargs)
+            returned(context, result)
+            return result
 
     return call
 
 
-def _coroutine(function: Callable[..., Any], open_scope: OpenScope) -> Callable[..., Any]:
+def _coroutine(
+    function: Callable[..., Any], open_scope: OpenScope, returned: Returned
+) -> Callable[..., Any]:
     async def call(*args: Any, **kwargs: Any) -> Any:
         with open_scope(args, kwargs) as context, attached(context):
-            return await function(*args, **kwargs)
+            result = await function(*args, **kwargs)
+            returned(context, result)
+            return result
 
     return call
 

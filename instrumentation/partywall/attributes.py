@@ -97,6 +97,18 @@ VALUES_IN: Final = "partywall.values.in"
 VALUES_OUT: Final = "partywall.values.out"
 """Keyed fingerprints of the identifiers in the result. string[], 64-bit unsigned decimals"""
 
+VALUES_DROPPED: Final = "partywall.values.dropped"
+"""How many identifiers were found beyond those that are fingerprinted. int"""
+
+VALUES_EPOCH: Final = "partywall.values.epoch"
+"""The epoch of the key of the fingerprints; those of two epochs never match. string"""
+
+VALUES_MISSING: Final = "partywall.values.missing"
+"""Why fingerprints are missing. string: `no key`, `bad key`, `too long`, `error`"""
+
+CONTENT_DROPPED: Final = "partywall.content.dropped"
+"""How many attributes were left out before the span left the process. int"""
+
 ATTESTATION: Final = "partywall.attestation"
 """Prefix reserved for the collector's own statement; dropped where it arrives on the wire."""
 

@@ -2,15 +2,17 @@
 
 Agents write at least nine dialects: the GenAI and MCP conventions of OpenTelemetry, OpenInference,
 OpenLLMetry, Vercel AI, LangSmith, Strands, ADK, Langfuse and Microsoft's A365. Each fact below is
-an ordered tuple of attribute names: the first that has a value wins. The table holds only what SQL
+an ordered tuple of attribute names: the first that has a value wins. `metadata:tenant_id` is the
+text at that key of an attribute that holds a JSON object. The table holds only what SQL
 can say as well (an attribute equals, is present or absent; a span name starts or ends with), so
 that an agent in another language, which has no SDK of ours, is read the same way.
 """
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, cast
 
 from partywall import attributes as a
 
@@ -32,6 +34,8 @@ TENANT: Final[tuple[str, ...]] = (
     "traceloop.association.properties.tenant",
     "langsmith.metadata.tenant_id",
     "langsmith.metadata.tenant",
+    "metadata:tenant_id",
+    "metadata:tenant",
 )
 SESSION: Final[tuple[str, ...]] = (
     a.SESSION_ID,
@@ -44,12 +48,15 @@ SESSION: Final[tuple[str, ...]] = (
     "traceloop.association.properties.session_id",
     "langsmith.metadata.thread_id",
     "langsmith.metadata.session_id",
+    "metadata:thread_id",
+    "metadata:session_id",
 )
 REQUEST: Final[tuple[str, ...]] = (
     a.REQUEST_ID,
     "correlation.id",
     "traceloop.association.properties.request_id",
     "langsmith.metadata.request_id",
+    "metadata:request_id",
 )
 RUN: Final[tuple[str, ...]] = (a.RUN_ID,)
 IDENTITY: Final[tuple[str, ...]] = (a.IDENTITY_ID, "gen_ai.agent.identity.id")
@@ -60,6 +67,7 @@ SUBJECT: Final[tuple[str, ...]] = (
     "langfuse.user.id",
     "traceloop.association.properties.user_id",
     "langsmith.metadata.user_id",
+    "metadata:user_id",
 )
 AGENT: Final[tuple[str, ...]] = (
     a.AGENT_NAME,
@@ -68,6 +76,7 @@ AGENT: Final[tuple[str, ...]] = (
     "agent_name",
     "graph.node.id",
     "traceloop.association.properties.lc_agent_name",
+    "metadata:lc_agent_name",
     "ai.telemetry.functionId",
 )
 TOOL_NAME: Final[tuple[str, ...]] = (
@@ -113,6 +122,9 @@ RESULT_EVENTS: Final[tuple[tuple[str, str], ...]] = (("gen_ai.choice", "message"
 
 # OpenLLMetry's MCP spans wrap the arguments: {"tool_name": ..., "arguments": {...}}.
 WRAPPED_ARGUMENTS: Final[tuple[str, str]] = ("tool_name", "arguments")
+
+# OpenLLMetry's LangChain spans print them: {"input_str": "{'customer': 'acme'}", ...}.
+PRINTED_ARGUMENTS: Final = "input_str"
 
 # --- Steps: the first rule whose conditions all hold wins --------------------------------------
 
@@ -170,6 +182,9 @@ STEPS: Final[tuple[StepRule, ...]] = (
     *_rules("llm", "langsmith.span.kind", "llm", "embedding"),
     *_rules("llm", "llm.request.type", "chat", "completion", "embedding"),
     *_rules("llm", "ai.operationId", "ai.generateText.doGenerate", "ai.streamText.doStream"),
+    # A database, object store or file that was touched, also where no tool says so.
+    *_rules("tool", "mcp.method.name", "resources/read"),
+    StepRule(step="tool", attribute=a.DATASET_ID),
 )
 
 HANDOFF_TOOLS: Final[tuple[str, ...]] = ("transfer_to_", "handoff_to_", "delegate_to_")
@@ -297,7 +312,13 @@ CONTENT: Final[tuple[str, ...]] = (
 def first(attributes: Mapping[str, object], names: Iterable[str]) -> str:
     """The first value among `names` that says something, as text; empty where there is none."""
     for name in names:
-        text = _text(attributes.get(name))
+        value = attributes.get(name)
+        if value is None:
+            attribute, at_key, key = name.partition(":")
+            if not at_key:
+                continue
+            value = _text_at(attributes.get(attribute), key)
+        text = _text(value)
         if text not in EMPTY:
             return text
     return ""
@@ -327,6 +348,23 @@ def tool_name(name: str, attributes: Mapping[str, object]) -> str:
     return name
 
 
+def unwrapped(arguments: str) -> str:
+    """A tool's arguments out of what some agents wrap them in: a JSON string, a named pair."""
+    if arguments.startswith('"'):
+        text = _parsed(arguments)
+        arguments = text if isinstance(text, str) else ""
+    if WRAPPED_ARGUMENTS[0] in arguments or PRINTED_ARGUMENTS in arguments:
+        outer = _parsed(arguments)
+        if isinstance(outer, dict):
+            members = cast(dict[str, object], outer)
+            if members.keys() >= set(WRAPPED_ARGUMENTS):
+                return json.dumps(members[WRAPPED_ARGUMENTS[1]], ensure_ascii=False)
+            printed = members.get(PRINTED_ARGUMENTS)
+            if isinstance(printed, str) and _PRINTED.match(printed):
+                return _LITERAL.sub(_as_json, printed).replace("'", '"')
+    return arguments
+
+
 def is_content(attribute: str) -> bool:
     """Whether the attribute carries what was said, asked or returned."""
     return attribute in _CONTENT_NAMES or attribute.startswith(_CONTENT_PREFIXES)
@@ -334,6 +372,33 @@ def is_content(attribute: str) -> bool:
 
 _CONTENT_NAMES = frozenset(name for name in CONTENT if not name.endswith("*"))
 _CONTENT_PREFIXES = tuple(name[:-1] for name in CONTENT if name.endswith("*"))
+
+
+# A printed dictionary whose texts need no escape; anything else is left as it is.
+_PRINTED = re.compile(r"\{'[^\"\\]*\}\Z")
+_LITERAL = re.compile(r": (None|True|False)\b")
+
+
+def _as_json(literal: re.Match[str]) -> str:
+    return {"None": ": null", "True": ": true", "False": ": false"}[literal[1]]
+
+
+def _parsed(text: str) -> object:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _text_at(text: object, key: str) -> str:
+    """The text at a key of a JSON object; empty for anything else."""
+    if not isinstance(text, str) or key not in text:
+        return ""
+    members = _parsed(text)
+    if not isinstance(members, dict):
+        return ""
+    value = cast(dict[str, object], members).get(key)
+    return value if isinstance(value, str) else ""
 
 
 def _holds(rule: StepRule, name: str, attributes: Mapping[str, object]) -> bool:

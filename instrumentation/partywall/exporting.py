@@ -28,6 +28,7 @@ from opentelemetry.util.re import parse_env_headers
 from partywall import propagation, settings, threads
 from partywall.carrying import CarryingExporter
 from partywall.errors import InstrumentError
+from partywall.facts import FactsExporter
 from partywall.processor import SessionProcessor
 
 Protocol = Literal["http/protobuf", "grpc"]
@@ -56,6 +57,7 @@ def instrument(
     threads: bool | None = None,
     propagate_to: Iterable[str] | None = None,
     trust_inbound: bool | None = None,
+    content: bool | None = None,
 ) -> TracerProvider:
     """Stamp every span with its session and send it to the collector at `endpoint`.
 
@@ -67,9 +69,10 @@ def instrument(
 
     `strict` refuses tool calls outside a session, `threads=False` leaves threads and executors as
     they are, `propagate_to` names the hosts that may receive the binding, `trust_inbound` believes
-    the binding that a caller sends; without them `PARTYWALL_*` decides.
+    the binding that a caller sends, `content=True` lets prompts, arguments and results leave the
+    process; without them `PARTYWALL_*` decides.
     """
-    bind_process(strict, threads, propagate_to, trust_inbound)
+    bind_process(strict, threads, propagate_to, trust_inbound, content)
     if not endpoint and (endpoint := settings.ENDPOINT.text()):
         protocol = protocol or cast(Protocol, settings.PROTOCOL.text())
     token = token or settings.TOKEN.text()
@@ -84,7 +87,7 @@ def instrument(
         wanted = endpoint or (ours and os.environ.get(OTEL_TRACES_EXPORTER) != "none")
         if wanted and (chosen, target) not in exports:
             exporter = CarryingExporter(_exporter(chosen, target, token))
-            provider.add_span_processor(BatchSpanProcessor(exporter))
+            provider.add_span_processor(BatchSpanProcessor(FactsExporter(exporter)))
             exports.add((chosen, target))
         if ours:
             trace.set_tracer_provider(provider)
@@ -96,6 +99,7 @@ def bind_process(
     in_threads: bool | None,
     propagate_to: Iterable[str] | None,
     trust_inbound: bool | None,
+    content: bool | None = None,
 ) -> None:
     """What holds for the whole process: the settings, its threads, its propagator."""
     if isinstance(propagate_to, str):
@@ -106,6 +110,7 @@ def bind_process(
         (settings.STRICT, strict),
         (settings.THREADS, in_threads),
         (settings.TRUST_INBOUND, trust_inbound),
+        (settings.CONTENT, content),
     ):
         if said is not None:
             setting.say("1" if said else "0")

@@ -86,9 +86,15 @@ _BY_NAME = {kind.name: kind for kind in KINDS}
 _PATTERN = re.compile(PATTERN, re.ASCII)
 _NEEDS = {kind.name: re.compile(kind.needs) for kind in KINDS if kind.needs}
 _REMOVE = {kind.name: re.compile(kind.remove) for kind in KINDS if kind.remove}
+_ESCAPE = re.compile(r'\\(?:[nrtbf"\\]|u[0-9A-Fa-f]{4})')
 _EDGES = " \t\r\n"
 _LOWER = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
 _UPPER = str.maketrans("abcdefghijklmnopqrstuvwxyz", "ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+
+
+def unescape(json: str) -> str:
+    """JSON as plain text: what an escape stands for never runs into the word behind it."""
+    return _ESCAPE.sub(" ", json.replace("\\/", "/"))
 
 
 def find(text: str) -> list[Identifier]:

@@ -1,7 +1,7 @@
 """Tool calls and the datasets they touch: the `tool` decorator and `dataset`.
 
-The span says which tool ran, on what, and whether it failed. What was passed in and what came back
-is content, and no part of it.
+The span says which tool ran, on what, for whom, and whether it failed. What was passed in and what
+came back is content and no part of it: keyed fingerprints of the identifiers in it are.
 """
 
 import inspect
@@ -9,26 +9,33 @@ import logging
 import re
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any, Final, Literal, ParamSpec, TypeVar, get_args, overload
+from typing import Any, Final, ParamSpec, TypeVar, cast, get_args, overload
 
 from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
+from opentelemetry.util.types import AttributeValue
 
-from partywall import attributes, conventions, settings
+from partywall import attributes, conventions, fingerprints, identifiers, settings
 from partywall._wrap import check_function, wrap
+from partywall.datasets import Operation
 from partywall.errors import BindingError
+from partywall.facts import add_values
 from partywall.sessions import current_session
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-Operation = Literal["read", "write", "delete", "admin", "list", "send"]
 OPERATIONS: Final[tuple[str, ...]] = get_args(Operation)
 
 SCOPE: Final = "partywall"
 """Name of our instrumentation scope."""
+
+PARTY_KINDS: Final = tuple(kind.name for kind in identifiers.KINDS)
+
+MOST_PARTIES: Final = 64
+"""Parties of one call."""
 
 LONGEST_ID: Final = 1024
 """A dataset id is cut here: an argument of any length may stand in a template."""
@@ -43,7 +50,12 @@ _tracer = trace.get_tracer(SCOPE)
 def tool(function: Callable[P, R], /) -> Callable[P, R]: ...
 @overload
 def tool(
-    *, name: str | None = None, dataset: str | None = None, operation: Operation | None = None
+    *,
+    name: str | None = None,
+    dataset: str | None = None,
+    operation: Operation | None = None,
+    party: str | None = None,
+    party_kind: str | None = None,
 ) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
 def tool(
     function: Callable[P, R] | None = None,
@@ -52,18 +64,24 @@ def tool(
     name: str | None = None,
     dataset: str | None = None,
     operation: Operation | None = None,
+    party: str | None = None,
+    party_kind: str | None = None,
 ) -> Callable[P, R] | Callable[[Callable[P, R]], Callable[P, R]]:
     """Record each call of a function as a tool call: `@tool`, or `@tool(name=..., dataset=...)`.
 
     `name` is the tool's name (default: the function's), `dataset` what it reads or writes, which
     may name arguments (`"postgres://crm/acme.{table}"`), `operation` what it does to it (default
-    for a dataset: `read`). Works on plain functions, coroutines and generators of both kinds.
+    for a dataset: `read`, for a party: `send`). `party` is whom it sends to or fetches from
+    (`"{recipient}"`, where the argument may be a list), of the kind `party_kind` (`email`, `iban`,
+    `url`, `phone`, `user`).
+    Works on plain functions, coroutines and generators of both kinds.
     Inside a framework's own span for the same call the facts go there, and no second span is made.
     """
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
         check_function(function)
-        return wrap(function, _Tool(function, name, dataset, operation).scope)
+        declared = _Tool(function, name, dataset, operation, party, party_kind)
+        return wrap(function, declared.scope, declared.returned)
 
     return decorate if function is None else decorate(function)
 
@@ -93,6 +111,8 @@ class _Tool:
         name: str | None,
         dataset: str | None,
         operation: str | None,
+        party: str | None,
+        party_kind: str | None,
     ) -> None:
         self.name = name or getattr(function, "__name__", "")
         if not self.name:
@@ -100,9 +120,20 @@ class _Tool:
         if operation is not None:
             _check_operation(operation)
         self.dataset = dataset or ""
-        self.operation = operation or ("read" if dataset else "")
-        self._arguments = _PLACEHOLDER.findall(self.dataset)
-        self._signature = inspect.signature(function) if self._arguments else None
+        self.party = party or ""
+        self.party_kind = party_kind or ""
+        if bool(self.party) != bool(self.party_kind):
+            raise BindingError(
+                f"{self.name}: party and party_kind go together: "
+                'partywall.tool(party="{recipient}", party_kind="email")'
+            )
+        if self.party and self.party_kind not in PARTY_KINDS:
+            raise BindingError(
+                f"party_kind={party_kind!r} is not one of {', '.join(map(repr, PARTY_KINDS))}"
+            )
+        self.operation = operation or ("read" if dataset else "send" if party else "")
+        is_template = _PLACEHOLDER.search(self.dataset + self.party)
+        self._signature = inspect.signature(function) if is_template else None
         self._check_template()
         self._span_name = f"execute_tool {self.name}"
         self._attributes = {
@@ -121,14 +152,52 @@ class _Tool:
                 "open partywall.session(tenant=...) around the agent's run"
             )
         current = trace.get_current_span()
-        dataset_id = self._dataset_id(args, kwargs)
+        values = self._bound(args, kwargs)
+        dataset_id = self._dataset_id(values)
+        facts = self._facts(values, args, kwargs)
         if self._is_framework_span(current):
-            return self._annotating(current, dataset_id)
-        return self._span(dataset_id)
+            return self._annotating(current, dataset_id, facts)
+        return self._span(dataset_id, facts)
+
+    def returned(self, context: Context, result: object) -> None:
+        """Take the fingerprints of what a call returned."""
+        key = fingerprints.key()
+        span = trace.get_current_span(context)
+        if isinstance(key, str) or not span.is_recording():
+            return
+        try:
+            facts: dict[str, AttributeValue] = {}
+            add_values(facts, attributes.VALUES_OUT, fingerprints.of_object(key, result), key)
+            if before := _number(span, attributes.VALUES_DROPPED):
+                dropped = cast(int, facts.get(attributes.VALUES_DROPPED, 0))
+                facts[attributes.VALUES_DROPPED] = before + dropped
+            span.set_attributes(facts)
+        except Exception:  # nothing of ours may break the tool
+            span.set_attribute(attributes.VALUES_MISSING, "error")
+
+    def _facts(
+        self, values: dict[str, Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> dict[str, AttributeValue]:
+        """The party, and the fingerprints of the arguments."""
+        facts: dict[str, AttributeValue] = {}
+        if parties := self._parties(values):
+            facts[attributes.PARTY_KIND] = self.party_kind
+            facts[attributes.PARTY_ID] = parties[0] if len(parties) == 1 else parties
+        said = [value for value in (*args, *kwargs.values()) if fingerprints.is_said(value)]
+        key = fingerprints.key()
+        if isinstance(key, str):
+            facts[attributes.VALUES_MISSING] = key
+            return facts
+        if said:
+            try:
+                add_values(facts, attributes.VALUES_IN, fingerprints.of_object(key, said), key)
+            except Exception:  # nothing of ours may break the tool
+                facts[attributes.VALUES_MISSING] = "error"
+        return facts
 
     @contextmanager
-    def _span(self, dataset_id: str) -> Generator[Context]:
-        facts = dict(self._attributes)
+    def _span(self, dataset_id: str, found: dict[str, AttributeValue]) -> Generator[Context]:
+        facts = self._attributes | found
         if dataset_id:
             facts[attributes.DATASET_ID] = dataset_id
             facts[attributes.DATASET_OPERATION] = self.operation
@@ -144,11 +213,14 @@ class _Tool:
             span.end()
 
     @contextmanager
-    def _annotating(self, span: Span, dataset_id: str) -> Generator[Context]:
+    def _annotating(
+        self, span: Span, dataset_id: str, facts: dict[str, AttributeValue]
+    ) -> Generator[Context]:
         if dataset_id:
             _add_access(span, dataset_id, self.operation)
         elif self.operation:
             span.set_attribute(attributes.OPERATION, self.operation)
+        span.set_attributes(facts)
         try:
             yield trace.set_span_in_context(span)
         except BaseException as error:
@@ -168,24 +240,49 @@ class _Tool:
             and conventions.first(known, conventions.TOOL_NAME) == self.name
         )
 
-    def _dataset_id(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
+    def _bound(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+        """The arguments by name, where a template needs them."""
         if self._signature is None:
-            return self.dataset
+            return {}
         try:
             bound = self._signature.bind(*args, **kwargs)
         except TypeError:
-            return ""  # wrong arguments: the call itself will say so
+            return {}  # wrong arguments: the call itself will say so
         bound.apply_defaults()
         values = dict(bound.arguments)
         for parameter in self._signature.parameters.values():
             if parameter.kind is inspect.Parameter.VAR_KEYWORD:
                 values.update(values.pop(parameter.name, {}))
-        try:
-            filled = _PLACEHOLDER.sub(lambda match: str(values.get(match[1], "")), self.dataset)
-        except Exception:  # whatever an argument's __str__ raises; the tool itself may still run
-            log.warning("%s: dataset=%r could not be filled in", self._span_name, self.dataset)
+        return values
+
+    def _dataset_id(self, values: dict[str, Any]) -> str:
+        return self._filled("dataset", self.dataset, values)[:LONGEST_ID]
+
+    def _parties(self, values: dict[str, Any]) -> list[str]:
+        """Whom the call reaches; each item of a list is one text."""
+        whole = _PLACEHOLDER.fullmatch(self.party)
+        value = values.get(whole[1]) if whole else None
+        if isinstance(value, list | tuple | set):
+            items = [str(item) for item in list(cast(list[object], value))[:MOST_PARTIES]]
+        else:
+            items = [self._filled("party", self.party, values)]
+        found = [
+            party[:LONGEST_ID]
+            for item in items
+            for party in identifiers.values_of(self.party_kind, item[: fingerprints.LONGEST])
+        ]
+        return list(dict.fromkeys(found))[:MOST_PARTIES]
+
+    def _filled(self, what: str, template: str, values: dict[str, Any]) -> str:
+        """The template with its arguments; empty where it names some and none is there."""
+        named = _PLACEHOLDER.findall(template)
+        if named and not values:
             return ""
-        return filled[:LONGEST_ID]
+        try:
+            return _PLACEHOLDER.sub(lambda match: _text(values.get(match[1])), template)
+        except Exception:  # whatever an argument's __str__ raises; the tool itself may still run
+            log.warning("%s: %s=%r could not be filled in", self._span_name, what, template)
+            return ""
 
     def _check_template(self) -> None:
         if self._signature is None:
@@ -193,12 +290,23 @@ class _Tool:
         parameters = self._signature.parameters
         if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values()):
             return
-        for argument in self._arguments:
-            if argument not in parameters:
-                raise BindingError(
-                    f"dataset={self.dataset!r} names {{{argument}}}, which is no parameter of "
-                    f"{self.name}({', '.join(parameters)})"
-                )
+        for what, template in (("dataset", self.dataset), ("party", self.party)):
+            for argument in _PLACEHOLDER.findall(template):
+                if argument not in parameters:
+                    raise BindingError(
+                        f"{what}={template!r} names {{{argument}}}, which is no parameter of "
+                        f"{self.name}({', '.join(parameters)})"
+                    )
+
+
+def _text(value: object) -> str:
+    return "" if value is None else str(value)
+
+
+def _number(span: Span, name: str) -> int:
+    said = span.attributes if isinstance(span, ReadableSpan) else None
+    value = (said or {}).get(name)
+    return value if isinstance(value, int) else 0
 
 
 def _add_access(span: Span, dataset_id: str, operation: str) -> None:

@@ -24,10 +24,17 @@ def _fill(hole: re.Match[str]) -> str:
     name, column = hole.groups()
     if column:
         names: tuple[str, ...] = getattr(conventions, name)
-        return ", ".join(f"partywall_said({column}[{quoted(fact)}])" for fact in names)
+        return ", ".join(f"partywall_said({_value(column, fact)})" for fact in names)
     if name in LISTS:
         return LISTS[name]
     return _escaped(getattr(attributes, name))
+
+
+def _value(column: str, fact: str) -> str:
+    """Where a fact stands: an attribute, or a key of one that holds a JSON object."""
+    attribute, _at_key, key = fact.partition(":")
+    value = f"{column}[{quoted(attribute)}]"
+    return f"JSONExtractString({value}, {quoted(key)})" if key else value
 
 
 def quoted(text: str) -> str:
@@ -127,6 +134,7 @@ LISTS: Final = {
     "IDENTIFIERS": _escaped(identifiers.PATTERN),
     "KEPT_KINDS": _kinds("kept"),
     "NEEDS": _needs(),
+    "PRINTED_ARGUMENTS": _escaped(conventions.PRINTED_ARGUMENTS),
     "REMOVALS": _removals(),
     "RESULT_EVENTS": _event_values(conventions.RESULT_EVENTS),
     "STEPS": _steps(),

@@ -27,7 +27,10 @@ class Made(SpanProcessor):
 
 def serve_customer(tenant: str, endpoint: str, token: str) -> int:
     """Run the customer's jobs one after the other; returns how many spans they made."""
-    provider = partywall.instrument(endpoint, token, service=f"harborline-agents-{tenant}")
+    # The registry's tool rules read what these tools touch from their arguments.
+    provider = partywall.instrument(
+        endpoint, token, service=f"harborline-agents-{tenant}", content=True
+    )
     Agent.instrument_all()
     made = Made()
     provider.add_span_processor(made)

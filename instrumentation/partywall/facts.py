@@ -1,0 +1,245 @@
+"""Takes the facts from a span when it is exported, then leaves out what may not leave.
+
+An ended span cannot be changed, so each is made anew: what it touched, the fingerprints of what was
+passed and returned, without content and secrets. An HTTP request says what the tool call above it
+touched; spans end from the inside out, so its facts wait here for the call.
+"""
+
+import logging
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import Event, ReadableSpan
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+from opentelemetry.trace import Link
+from opentelemetry.trace.status import Status
+from opentelemetry.util.types import AttributeValue
+
+from partywall import attributes, conventions, datasets, fingerprints, redaction, settings
+from partywall.datasets import Access, Touched
+
+log = logging.getLogger("partywall")
+
+WAITING: Final = 4_096
+"""Spans whose facts may wait for the call above them; then the oldest are given up."""
+
+Attributes = dict[str, AttributeValue]
+
+
+class FactsExporter(SpanExporter):
+    """Puts facts on spans and takes content off, then hands them to another exporter."""
+
+    def __init__(self, exporter: SpanExporter, *, content: bool | None = None) -> None:
+        self._exporter = exporter
+        self._content = settings.CONTENT.flag() if content is None else content
+        self._waiting: OrderedDict[tuple[int, int], Touched] = OrderedDict()
+        self._lock = threading.Lock()
+        self._failed = False
+        self._resource: tuple[Resource, Resource] | None = None
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        return self._exporter.export([self._made_anew(span) for span in spans])
+
+    def shutdown(self) -> None:
+        self._exporter.shutdown()
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        return self._exporter.force_flush(timeout_millis)
+
+    def _made_anew(self, span: ReadableSpan) -> ReadableSpan:
+        said: Attributes = dict(span.attributes or {})
+        accesses: tuple[Access, ...] = ()
+        try:
+            accesses = self._add_facts(span, said)
+        except Exception:  # nothing of ours may break the agent
+            said[attributes.VALUES_MISSING] = "error"
+            self._say_once("the facts of span %r could not be taken (said once)", span.name)
+        try:
+            return self._redacted(span, said, accesses)
+        except Exception:  # what cannot be read is not let out as it is
+            self._say_once("span %r could not be made anew: sent without content", span.name)
+            own = {k: v for k, v in said.items() if k.startswith(attributes.NAMESPACE)}
+            return _Copy(span, "", own, (), (), Status(span.status.status_code), span.resource)
+
+    def _add_facts(self, span: ReadableSpan, said: Attributes) -> tuple[Access, ...]:
+        """Add what is found to `said`; return the datasets that become events."""
+        step = conventions.step(span.name, said)
+        below = self._taken(span)
+        if step in ("tool", "handoff"):
+            _add_values(span, said)
+            known = datasets.touched(said)
+            return _add_touched(span, said, Touched(known.accesses + below.accesses, below.host))
+        if step in ("agent", "llm"):
+            return ()  # what a model's client requests is no call of the agent
+        known = datasets.touched(said)
+        if known.accesses and not known.is_http:
+            return _add_touched(span, said, known)
+        self._wait(span, known if known.accesses else below)
+        return ()
+
+    def _wait(self, span: ReadableSpan, found: Touched) -> None:
+        parent = span.parent
+        if parent is None or not (found.accesses or found.host):
+            return
+        place = parent.trace_id, parent.span_id
+        with self._lock:
+            before = self._waiting.pop(place, datasets.NOTHING)
+            accesses = tuple(dict.fromkeys(before.accesses + found.accesses))[: datasets.MOST]
+            self._waiting[place] = Touched(accesses, before.host or found.host)
+            if len(self._waiting) > WAITING:
+                self._waiting.popitem(last=False)
+
+    def _taken(self, span: ReadableSpan) -> Touched:
+        context = span.context
+        if context is None or not self._waiting:
+            return datasets.NOTHING
+        with self._lock:
+            return self._waiting.pop((context.trace_id, context.span_id), datasets.NOTHING)
+
+    def _redacted(
+        self, span: ReadableSpan, said: Attributes, accesses: tuple[Access, ...]
+    ) -> ReadableSpan:
+        kept, dropped = redaction.kept(said, self._content)
+        events: list[Event] = []
+        for event in span.events:
+            inside, out = redaction.kept(event.attributes or {}, self._content)
+            events.append(Event(redaction.without_secrets(event.name), inside, event.timestamp))
+            dropped += out
+        links: list[Link] = []
+        for link in span.links:
+            inside, out = redaction.kept(link.attributes or {}, self._content)
+            links.append(Link(link.context, inside))
+            dropped += out
+        events.extend(
+            Event(
+                attributes.DATASET_ACCESS,
+                {
+                    attributes.DATASET_ID: redaction.without_secrets(access.dataset),
+                    attributes.DATASET_OPERATION: access.operation,
+                },
+                span.end_time,
+            )
+            for access in accesses
+        )
+        if dropped:
+            kept[attributes.CONTENT_DROPPED] = dropped
+        status = Status(
+            span.status.status_code,
+            redaction.description(span.status.description, self._content),
+        )
+        name = redaction.without_secrets(span.name)
+        return _Copy(span, name, kept, events, links, status, self._clean(span.resource))
+
+    def _clean(self, resource: Resource) -> Resource:
+        known = self._resource
+        if known is None or known[0] is not resource:
+            kept, _dropped = redaction.kept(resource.attributes, self._content)
+            known = self._resource = resource, Resource(kept, resource.schema_url)
+        return known[1]
+
+    def _say_once(self, message: str, name: str) -> None:
+        if not self._failed:
+            self._failed = True
+            log.exception(message, name)
+
+
+def add_values(
+    said: Attributes, direction: str, values: fingerprints.Values, key: fingerprints.Key
+) -> None:
+    """Put the fingerprints of one direction on a span, and what is missing of them."""
+    if values.numbers:
+        said[direction] = values.numbers
+        said[attributes.VALUES_EPOCH] = key.epoch
+    if values.dropped:
+        before = said.get(attributes.VALUES_DROPPED, 0)
+        said[attributes.VALUES_DROPPED] = values.dropped + (before if type(before) is int else 0)
+    if values.cut:
+        said[attributes.VALUES_MISSING] = "too long"
+
+
+def _add_values(span: ReadableSpan, said: Attributes) -> None:
+    for direction, names, events in (
+        (attributes.VALUES_IN, conventions.ARGUMENTS, conventions.ARGUMENT_EVENTS),
+        (attributes.VALUES_OUT, conventions.RESULT, conventions.RESULT_EVENTS),
+    ):
+        if direction in said:
+            continue
+        text = conventions.first(said, names) or _in_events(span, events)
+        if not text:
+            continue
+        key = fingerprints.key()
+        if isinstance(key, str):
+            said[attributes.VALUES_MISSING] = key
+            return
+        arguments = direction == attributes.VALUES_IN
+        taken = fingerprints.of_arguments if arguments else fingerprints.of_text
+        add_values(said, direction, taken(key, text), key)
+
+
+def _in_events(span: ReadableSpan, events: tuple[tuple[str, str], ...]) -> str:
+    for name, attribute in events:
+        for event in span.events:
+            if event.name == name:
+                return conventions.first(event.attributes or {}, (attribute,))
+    return ""
+
+
+def _add_touched(span: ReadableSpan, said: Attributes, found: Touched) -> tuple[Access, ...]:
+    """Put datasets and the party on the span, unless it says them itself."""
+    if found.host and attributes.PARTY_ID not in said:
+        said[attributes.PARTY_ID] = found.host
+        said[attributes.PARTY_KIND] = "url"
+    is_said = attributes.DATASET_ID in said or any(
+        event.name == attributes.DATASET_ACCESS for event in span.events
+    )
+    if is_said or not found.accesses:
+        return ()
+    first_access, *others = dict.fromkeys(found.accesses)
+    said[attributes.DATASET_ID] = first_access.dataset
+    said[attributes.DATASET_OPERATION] = first_access.operation
+    return tuple(others)
+
+
+class _Copy(ReadableSpan):
+    """A span made anew; it still tells how much the SDK had to drop from the first one."""
+
+    def __init__(
+        self,
+        span: ReadableSpan,
+        name: str,
+        said: Mapping[str, AttributeValue],
+        events: Sequence[Event],
+        links: Sequence[Link],
+        status: Status,
+        resource: Resource,
+    ) -> None:
+        super().__init__(
+            name=name,
+            context=span.context,
+            parent=span.parent,
+            resource=resource,
+            attributes=said,
+            events=events,
+            links=links,
+            kind=span.kind,
+            status=status,
+            start_time=span.start_time,
+            end_time=span.end_time,
+            instrumentation_scope=span.instrumentation_scope,
+        )
+        self._counts = span.dropped_attributes, span.dropped_events, span.dropped_links
+
+    @property
+    def dropped_attributes(self) -> int:
+        return self._counts[0]
+
+    @property
+    def dropped_events(self) -> int:
+        return self._counts[1]
+
+    @property
+    def dropped_links(self) -> int:
+        return self._counts[2]
