@@ -243,22 +243,47 @@ def test_a_session_object_cannot_be_changed() -> None:
         session.tenant = "fjord"  # pyright: ignore[reportAttributeAccessIssue]: what is tested
 
 
-def test_a_tenant_written_over_on_a_span_is_seen(
-    caplog: pytest.LogCaptureFixture,
+def test_a_tenant_written_over_on_a_span_is_refused(
+    memory: InMemorySpanExporter, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """At its start the session wins; what is written later is counted and said."""
+    """Neither at the start of a span nor later; it is counted and said; nothing else is lost."""
     own = processor.SessionProcessor()
     provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(own)
+    provider.add_span_processor(SimpleSpanProcessor(memory))
     tracer = provider.get_tracer("x")
     with partywall.session(tenant="acme"):
         span = tracer.start_span("early", attributes={attributes.TENANT_ID: "fjord"})
         assert isinstance(span, ReadableSpan)
         assert facts(span)[attributes.TENANT_ID] == "acme"
-        span.set_attribute(attributes.TENANT_ID, "fjord")
+        span.set_attributes({attributes.TENANT_ID: "fjord", "color": "blue"})
         span.end()
     assert own.changed == 1
-    assert "in the middle of its session" in caplog.text
+    said = taken(memory)[0]
+    assert (said[attributes.TENANT_ID], said["color"]) == ("acme", "blue")
+    assert "which is refused" in caplog.text
+
+
+def test_a_fault_of_ours_marks_the_span_and_breaks_nothing(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whatever goes wrong in a hook, the agent's span goes on and says that it is unbound."""
+
+    def fail(*_: object) -> Any:
+        raise RuntimeError
+
+    own = processor.SessionProcessor()
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(own)
+    monkeypatch.setattr(processor, "session_in", fail)
+    monkeypatch.setattr(parts, "known", fail)
+    span = provider.get_tracer("x").start_span("work")
+    assert isinstance(span, ReadableSpan)
+    span.end()
+    assert facts(span) == {attributes.TENANT_SOURCE: "unbound"}
+    assert [record.getMessage() for record in caplog.records] == [
+        "the binding of span 'work' failed (said once)"
+    ]
 
 
 # --- unbound and strict ------------------------------------------------------------------------

@@ -11,6 +11,7 @@ import threading
 from typing import Final
 
 from opentelemetry import trace
+from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from opentelemetry.util.types import AttributeValue
@@ -22,8 +23,6 @@ log = logging.getLogger("partywall")
 
 UNBOUND: Final = "unbound"
 """What stands for the source of the tenant on a span that has none."""
-
-RELIED_ON: Final = (attributes.APPROVAL_ID, attributes.CREDENTIAL_ID)
 
 
 class SessionProcessor(SpanProcessor):
@@ -43,7 +42,7 @@ class SessionProcessor(SpanProcessor):
 
     @property
     def changed(self) -> int:
-        """How many spans so far ended with another tenant than that of their session."""
+        """How many spans so far were given another tenant than that of their session."""
         return self._changed
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
@@ -51,26 +50,13 @@ class SessionProcessor(SpanProcessor):
             self._bind(span, parent_context)
         except Exception:  # nothing of ours may break the agent
             span.set_attribute(attributes.TENANT_SOURCE, UNBOUND)
-            if not self._failed:
-                self._failed = True
-                log.exception("span %r could not be bound (said once)", span.name)
+            self._fail(span.name)
 
     def on_end(self, span: ReadableSpan) -> None:
-        # The SDK drops the oldest attributes of a span that has too many, and ours are the oldest.
-        if span.dropped_attributes and not _has_tenant(span):
-            self._count(
-                "span %r has lost its tenant among too many attributes: "
-                "raise OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT (further ones are counted, not logged)",
-                span.name,
-            )
-        elif was_changed(span):
-            self._changed += 1
-            if self._changed == 1:
-                log.warning(
-                    "span %r was given another tenant in the middle of its session: a session "
-                    "keeps its tenant; open another partywall.session(...) (said once)",
-                    span.name,
-                )
+        try:
+            self._check(span)
+        except Exception:  # as above
+            self._fail(span.name)
 
     def shutdown(self) -> None:
         if self._unbound:
@@ -85,7 +71,7 @@ class SessionProcessor(SpanProcessor):
             return
         parent = trace.get_current_span(context)
         if session := session_of(parent, context):
-            span.set_attributes(session.stamp() | _relied_on(parent))
+            span.set_attributes(session.stamp() | {attributes.TENANT_SOURCE: "parent"})
         elif inherited := _inherited(parent):
             span.set_attributes(inherited)
         elif session := current_session():
@@ -99,6 +85,28 @@ class SessionProcessor(SpanProcessor):
                 span.name,
             )
 
+    def _check(self, span: ReadableSpan) -> None:
+        # The SDK drops the oldest attributes of a span that has too many, and ours are the oldest.
+        if span.dropped_attributes and not _has_tenant(span):
+            self._count(
+                "span %r has lost its tenant among too many attributes: "
+                "raise OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT (further ones are counted, not logged)",
+                span.name,
+            )
+        elif _keep_tenant(span):
+            self._changed += 1
+            if self._changed == 1:
+                log.warning(
+                    "span %r was given another tenant in the middle of its session, which is "
+                    "refused: open another partywall.session(...) (said once)",
+                    span.name,
+                )
+
+    def _fail(self, name: str) -> None:
+        if not self._failed:
+            self._failed = True
+            log.exception("the binding of span %r failed (said once)", name)
+
     def _count(self, message: str, name: str) -> None:
         with self._lock:
             self._unbound += 1
@@ -107,11 +115,16 @@ class SessionProcessor(SpanProcessor):
             log.warning(message, name)
 
 
-def was_changed(span: ReadableSpan) -> bool:
-    """Whether somebody wrote another tenant over the one that the span was bound to."""
+def _keep_tenant(span: ReadableSpan) -> bool:
+    """Put the session's tenant back where somebody wrote another over it; whether that was so."""
     said = span.attributes or {}
     session = parts.known(said.get(attributes.SESSION_PART))
-    return session is not None and said.get(attributes.TENANT_ID) != session.tenant
+    if session is None or said.get(attributes.TENANT_ID) == session.tenant:
+        return False
+    kept = BoundedAttributes(attributes={**said, attributes.TENANT_ID: session.tenant})
+    kept.dropped = span.dropped_attributes
+    span._attributes = kept  # pyright: ignore[reportPrivateUsage]: an ended span has no setter
+    return True
 
 
 def _inherited(parent: trace.Span) -> dict[str, AttributeValue]:
@@ -124,13 +137,6 @@ def _inherited(parent: trace.Span) -> dict[str, AttributeValue]:
     stamp = {name: said[name] for name in STAMPED if name in said}
     stamp[attributes.TENANT_SOURCE] = "parent"
     return stamp
-
-
-def _relied_on(parent: trace.Span) -> dict[str, AttributeValue]:
-    """What may differ within one session: the approval and the credential of the parent's block."""
-    said = (parent.attributes if isinstance(parent, ReadableSpan) else None) or {}
-    relied: dict[str, AttributeValue] = {name: said[name] for name in RELIED_ON if name in said}
-    return relied | {attributes.TENANT_SOURCE: "parent"}
 
 
 def _has_tenant(span: ReadableSpan) -> bool:
