@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final, cast
 
+from partywall import conventions
 from partywall_analyzer.findings import Scope
 from partywall_analyzer.model import ATTESTATIONS, Answer, iso, moment
 from partywall_analyzer.names import clean
@@ -126,8 +127,24 @@ def who(
     }
     del parameters["external"]
     rows = store.rows(statement(_SQL, "who"), parameters)
-    registry = Registry.read(store) if rows else None
-    return [_who_row(row, registry) for row in rows]
+    if not rows:
+        return []
+    registry, runs = Registry.read(store), _runs(store, scope, rows)
+    return [_who_row(row, registry, runs.get((row["tenant_id"], row["trace"]))) for row in rows]
+
+
+def _runs(
+    store: Store, scope: Scope, rows: Sequence[Mapping[str, Any]]
+) -> dict[tuple[str, str], Mapping[str, Any]]:
+    """The agent runs above calls: frameworks name agent and person on the run, not on each call."""
+    below = {row["trace"] for row in rows if not (row["agent"] and row["subject"])}
+    parameters = scope.parameters() | {
+        "traces": sorted(below),
+        "subjects": list(conventions.SUBJECT),
+    }
+    del parameters["external"]
+    found = store.rows(statement(_SQL, "runs_of_traces"), parameters) if below else []
+    return {(run["tenant_id"], run["trace"]): run for run in found}
 
 
 def _like(pattern: str) -> str:
@@ -136,7 +153,7 @@ def _like(pattern: str) -> str:
     return escaped.replace("*", "%")
 
 
-def _who_row(row: Mapping[str, Any], registry: Registry | None) -> WhoRow:
+def _who_row(row: Mapping[str, Any], registry: Registry, run: Mapping[str, Any] | None) -> WhoRow:
     datasets = tuple(_pair(entry, "id", 0) for entry in row["datasets"])
     owners = tuple(_owner(registry, dataset) for dataset in datasets)
     parties = tuple(_pair(entry, "value", 1) for entry in row["parties"])
@@ -149,9 +166,9 @@ def _who_row(row: Mapping[str, Any], registry: Registry | None) -> WhoRow:
         tenant_id=row["tenant_id"],
         session_id=row["session_id"],
         request_id=row["request_id"],
-        agent=row["agent"],
+        agent=row["agent"] or (run["agent"] if run else ""),
         identity=row["identity"],
-        subject=row["subject"],
+        subject=row["subject"] or (run["subject"] if run else ""),
         actor_chain=tuple(row["actor_chain"]),
         credential_id=row["credential_id"],
         approval_id=row["approval_id"],
@@ -164,7 +181,7 @@ def _who_row(row: Mapping[str, Any], registry: Registry | None) -> WhoRow:
         failed=bool(row["failed"]),
         attestation=attestation,
         answers=(
-            _who(row),
+            _who(row, run),
             Answer(
                 "For which tenant",
                 clean(row["tenant_id"]),
@@ -178,13 +195,18 @@ def _who_row(row: Mapping[str, Any], registry: Registry | None) -> WhoRow:
     )
 
 
-def _who(row: Mapping[str, Any]) -> Answer:
-    actors = [*row["actor_chain"]] or [row["agent"]]
-    people = [row["subject"], *actors] if row["subject"] not in actors else actors
+def _who(row: Mapping[str, Any], run: Mapping[str, Any] | None) -> Answer:
+    above = run or {"agent": "", "subject": "", "span": ""}
+    subject = row["subject"] or above["subject"]
+    actors = [*row["actor_chain"]] or [row["agent"] or above["agent"]]
+    people = [subject, *actors] if subject not in actors else actors
     named = [clean(name) for name in people if name]
     if not named:
-        return Answer("Who", "not recorded", "the span names no agent and no person", False)
-    return Answer("Who", " > ".join(named), f"span {row['span']} of trace {row['trace']}", True)
+        return Answer("Who", "not recorded", "no span names an agent or a person", False)
+    said = [row["span"]] if row["subject"] or row["agent"] or row["actor_chain"] else []
+    said += [above["span"]] if above["span"] and not (row["subject"] and row["agent"]) else []
+    spans = " and ".join(said)
+    return Answer("Who", " > ".join(named), f"span {spans} of trace {row['trace']}", True)
 
 
 def _asset(
@@ -223,8 +245,8 @@ def _identity(row: Mapping[str, Any]) -> Answer:
     return Answer(question, answer, f"credential id on span {row['span']}", True)
 
 
-def _owner(registry: Registry | None, dataset: str) -> str:
-    owner = registry.owner(dataset) if registry else None
+def _owner(registry: Registry, dataset: str) -> str:
+    owner = registry.owner(dataset)
     if owner is None:
         return ""
     return owner.tenant or owner.ownership
