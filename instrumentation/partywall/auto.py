@@ -22,7 +22,7 @@ from opentelemetry.util._once import Once
 from partywall import grants, settings
 from partywall.carrying import wrap_exporters
 from partywall.errors import GrantError, PartywallError
-from partywall.exporting import bind_process, instrument
+from partywall.exporting import bind_process, instrument, outgoing
 from partywall.inbound import HeaderPropagator
 
 log = logging.getLogger("partywall")
@@ -98,7 +98,7 @@ def _bind_by_grant() -> None:
 
 
 def _bind_provider() -> None:
-    """Stamp the spans of the provider that stands, and let its batches carry grants."""
+    """Stamp the spans of the provider that stands, and see to what its exporters send."""
     provider = trace.get_tracer_provider()
     if isinstance(provider, trace.ProxyTracerProvider):
         return
@@ -109,7 +109,8 @@ def _bind_provider() -> None:
         return
     if bound not in _bound:
         _bound.add(bound)
-        wrap_exporters(bound)
+        if not settings.ENDPOINT.text():  # what stands is then the way to the collector
+            wrap_exporters(bound, outgoing)
 
 
 def _watch_for_a_provider() -> None:

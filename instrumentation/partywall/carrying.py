@@ -8,7 +8,7 @@ import logging
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import copy
 from typing import Any, Final
 
@@ -95,21 +95,24 @@ class CarryingExporter(SpanExporter):
         return getattr(self._inner, name)
 
 
-def wrap_exporters(provider: TracerProvider) -> None:
-    """Let every exporter of the provider carry grants, also those that are added later."""
+Wrap = Callable[[SpanExporter], SpanExporter]
+
+
+def wrap_exporters(provider: TracerProvider, wrap: Wrap) -> None:
+    """Wrap every exporter of the provider, also those that are added later."""
     active: Any = getattr(provider, "_active_span_processor", None)
     for processor in getattr(active, "_span_processors", ()):
-        _wrap_exporter(processor)
+        _wrap_exporter(processor, wrap)
     add = provider.add_span_processor
 
     def add_span_processor(span_processor: SpanProcessor) -> None:
-        _wrap_exporter(span_processor)
+        _wrap_exporter(span_processor, wrap)
         add(span_processor)
 
     provider.add_span_processor = add_span_processor
 
 
-def _wrap_exporter(processor: SpanProcessor) -> None:
+def _wrap_exporter(processor: SpanProcessor, wrap: Wrap) -> None:
     if isinstance(processor, BatchSpanProcessor):
         holder, name = getattr(processor, "_batch_processor", None), "_exporter"
     elif isinstance(processor, SimpleSpanProcessor):
@@ -117,5 +120,5 @@ def _wrap_exporter(processor: SpanProcessor) -> None:
     else:
         return
     inner = getattr(holder, name, None)
-    if isinstance(inner, SpanExporter) and not isinstance(inner, CarryingExporter):
-        setattr(holder, name, CarryingExporter(inner))
+    if isinstance(inner, SpanExporter):
+        setattr(holder, name, wrap(inner))

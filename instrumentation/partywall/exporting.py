@@ -8,7 +8,7 @@ import os
 import threading
 from collections.abc import Iterable
 from typing import Final, Literal, cast, get_args
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 from opentelemetry import trace
 from opentelemetry.environment_variables import OTEL_TRACES_EXPORTER
@@ -45,6 +45,8 @@ flattened into attributes can pass 128.
 _lock = threading.RLock()  # to set a provider may lead here again, see auto.py
 _set_up: WeakKeyDictionary[TracerProvider, set[tuple[str, str]]] = WeakKeyDictionary()
 """For each provider that has our processor: the exports that we added, as (protocol, endpoint)."""
+
+_outgoing: WeakSet[SpanExporter] = WeakSet()
 
 
 def instrument(
@@ -86,12 +88,21 @@ def instrument(
             exports = _set_up[provider] = set()
         wanted = endpoint or (ours and os.environ.get(OTEL_TRACES_EXPORTER) != "none")
         if wanted and (chosen, target) not in exports:
-            exporter = CarryingExporter(_exporter(chosen, target, token))
+            exporter = outgoing(_exporter(chosen, target, token))
             provider.add_span_processor(BatchSpanProcessor(FactsExporter(exporter)))
             exports.add((chosen, target))
         if ours:
             trace.set_tracer_provider(provider)
     return provider
+
+
+def outgoing(exporter: SpanExporter) -> SpanExporter:
+    """The exporter, with what we do to spans before they leave; one that has it stays as it is."""
+    if exporter in _outgoing:
+        return exporter
+    wrapped = CarryingExporter(exporter)
+    _outgoing.add(wrapped)
+    return wrapped
 
 
 def bind_process(
