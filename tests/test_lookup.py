@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
@@ -119,22 +118,6 @@ def test_who_answers_four_questions_with_their_proof(store: Store) -> None:
     assert who(store, OPERATOR, dataset="crm_fjord%") == []
     assert who(store, OPERATOR, trace="no trace") == []
     assert len(who(store, OPERATOR, limit=1)) == 1
-
-
-def test_who_is_named_by_the_agent_run_above_the_call(tmp_path: Path) -> None:
-    """Frameworks name agent and person on the run only; another tenant's run says nothing."""
-    with open_store(f"chdb://{tmp_path / 'home'}", role="owner") as store:
-        write(RECORDS, store)
-        log = Log(store)
-        run = log.agent("acme", agent="planner")
-        call = log.call("acme", parent=run, agent="", at=5)
-        other = log.call("fjord", parent=run, agent="", at=6)
-        log.write()
-        rows = {row.span_id: row for row in who(store, OPERATOR)}
-    answer = rows[call.span_id].answers[0]
-    assert (answer.answer, answer.proven) == ("planner", True)
-    assert run.span_id in answer.proof
-    assert not rows[other.span_id].answers[0].proven
 
 
 def test_a_trace_marks_the_spans_that_cross(store: Store, finding: Finding) -> None:
