@@ -478,6 +478,35 @@ print(partywall.current_session().tenant, dict(baggage.get_all()), leaked)
     assert (done.stdout, done.stderr) == ("acme {} {}\n", "")
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("propagate_to=['crm.internal'], trust_inbound=True", "acme"),
+        ("propagate_to=['crm.internal']", None),
+        ("propagate_to=[], trust_inbound=True", None),
+        ("trust_inbound=True", None),
+    ],
+)
+def test_what_is_said_in_code_wins_over_the_environment(arguments: str, said: str | None) -> None:
+    """Also an empty list, and a switch that is off."""
+    code = f"""
+import partywall
+partywall.instrument({arguments})
+from opentelemetry import propagate
+from opentelemetry.context import Context
+headers = {{}}
+with partywall.session(tenant="acme"):
+    partywall.inject(headers, host="crm.internal")
+session = partywall.current_session(propagate.extract(headers, context=Context()))
+print(session and session.tenant)
+"""
+    environment = {"OTEL_TRACES_EXPORTER": "none", settings.PROPAGATE_HOSTS.name: "other.example"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60
+    )
+    assert done.stdout == f"{said}\n"
+
+
 def test_a_fault_of_ours_does_not_break_the_request(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
