@@ -134,7 +134,7 @@ class StepRule:
     """One way to recognise a step; every condition that is given must hold."""
 
     step: Step
-    attribute: str = ""
+    attribute: str
     """An attribute that must have a value."""
     equals: str = ""
     """The value that `attribute` must have; empty: any."""
@@ -238,6 +238,8 @@ CONTENT: Final[tuple[str, ...]] = (
     # OpenLLMetry
     "traceloop.entity.input",
     "traceloop.entity.output",
+    "gen_ai.task.input",
+    "gen_ai.task.output",
     "traceloop.prompt.*",
     "llm.request.functions*",
     "mcp.request.argument",
@@ -275,6 +277,7 @@ CONTENT: Final[tuple[str, ...]] = (
     "gen_ai.agent.invocation_input",
     "gen_ai.agent.invocation_output",
     "crew_inputs",
+    "crew_agents",
     "crew_tasks",
     "formatted_description",
     "formatted_expected_output",
@@ -314,9 +317,9 @@ def first(attributes: Mapping[str, object], names: Iterable[str]) -> str:
     for name in names:
         value = attributes.get(name)
         if value is None:
-            attribute, at_key, key = name.partition(":")
-            if not at_key:
+            if ":" not in name:
                 continue
+            attribute, _, key = name.partition(":")
             value = _text_at(attributes.get(attribute), key)
         text = _text(value)
         if text not in EMPTY:
@@ -326,8 +329,10 @@ def first(attributes: Mapping[str, object], names: Iterable[str]) -> str:
 
 def step(name: str, attributes: Mapping[str, object]) -> Step | Literal[""]:
     """What the span is: a tool call, a hand-off, an agent, a model call, or none of them."""
+    if _STEP_ATTRIBUTES.isdisjoint(attributes):
+        return ""
     for rule in STEPS:
-        if _holds(rule, name, attributes):
+        if rule.attribute in attributes and _holds(rule, name, attributes):
             if rule.step == "tool" and tool_name(name, attributes).startswith(HANDOFF_TOOLS):
                 return "handoff"
             return rule.step
@@ -370,6 +375,7 @@ def is_content(attribute: str) -> bool:
     return attribute in _CONTENT_NAMES or attribute.startswith(_CONTENT_PREFIXES)
 
 
+_STEP_ATTRIBUTES = frozenset(rule.attribute for rule in STEPS)
 _CONTENT_NAMES = frozenset(name for name in CONTENT if not name.endswith("*"))
 _CONTENT_PREFIXES = tuple(name[:-1] for name in CONTENT if name.endswith("*"))
 
@@ -402,10 +408,9 @@ def _text_at(text: object, key: str) -> str:
 
 
 def _holds(rule: StepRule, name: str, attributes: Mapping[str, object]) -> bool:
-    if rule.attribute:
-        value = _text(attributes.get(rule.attribute))
-        if not value or (rule.equals and value != rule.equals):
-            return False
+    value = _text(attributes.get(rule.attribute))
+    if not value or (rule.equals and value != rule.equals):
+        return False
     return (
         name.startswith(rule.name_prefix)
         and name.endswith(rule.name_suffix)

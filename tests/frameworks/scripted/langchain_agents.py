@@ -1,4 +1,7 @@
-"""LangChain and LangGraph, traced by OpenInference."""
+"""LangChain and LangGraph, traced by OpenInference.
+
+It is imported late, because recordings of other instrumentations are made without it.
+"""
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from inspect import iscoroutinefunction
@@ -10,16 +13,19 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage, ToolCall, ToolMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_core.tools import StructuredTool
-from openinference.instrumentation.langchain import LangChainInstrumentor
 
 
 def instrument() -> None:
     """Every graph of the process is traced."""
+    from openinference.instrumentation.langchain import LangChainInstrumentor
+
     LangChainInstrumentor().instrument()
 
 
 def uninstrument() -> None:
     """None is."""
+    from openinference.instrumentation.langchain import LangChainInstrumentor
+
     LangChainInstrumentor().uninstrument()
 
 

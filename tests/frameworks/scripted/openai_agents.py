@@ -1,4 +1,4 @@
-"""openai-agents, traced by OpenInference."""
+"""openai-agents, traced by OpenInference (imported late: recordings are made without it)."""
 
 from collections.abc import AsyncIterator, Callable
 from typing import Any, cast
@@ -21,17 +21,20 @@ from openai.types.responses import (
     ResponseOutputMessage,
     ResponseOutputText,
 )
-from openinference.instrumentation.openai_agents import OpenAIAgentsInstrumentor
 
 
 def instrument() -> None:
     """Every run of the process is traced, to OpenTelemetry alone."""
+    from openinference.instrumentation.openai_agents import OpenAIAgentsInstrumentor
+
     set_trace_processors([])  # its own exporter would go out to the network
     OpenAIAgentsInstrumentor().instrument()
 
 
 def uninstrument() -> None:
     """None is."""
+    from openinference.instrumentation.openai_agents import OpenAIAgentsInstrumentor
+
     OpenAIAgentsInstrumentor().uninstrument()
     set_trace_processors([])
 
