@@ -89,7 +89,7 @@ def instrument(
         wanted = endpoint or (ours and os.environ.get(OTEL_TRACES_EXPORTER) != "none")
         if wanted and (chosen, target) not in exports:
             exporter = outgoing(_exporter(chosen, target, token))
-            provider.add_span_processor(BatchSpanProcessor(FactsExporter(exporter)))
+            provider.add_span_processor(BatchSpanProcessor(exporter))
             exports.add((chosen, target))
         if ours:
             trace.set_tracer_provider(provider)
@@ -100,7 +100,7 @@ def outgoing(exporter: SpanExporter) -> SpanExporter:
     """The exporter, with what we do to spans before they leave; one that has it stays as it is."""
     if exporter in _outgoing:
         return exporter
-    wrapped = CarryingExporter(exporter)
+    wrapped = FactsExporter(CarryingExporter(exporter))
     _outgoing.add(wrapped)
     return wrapped
 
