@@ -22,7 +22,8 @@ def test_the_public_face_is_what_all_says(package: str) -> None:
     """A name that is added, or imported and left lying about, changes this list knowingly."""
     module = importlib.import_module(package)
     promised: list[str] = list(getattr(module, "__all__", ()))
-    assert promised == sorted(promised)
+    # Constants, classes, functions: the order that the linter asks for.
+    assert promised == sorted(promised, key=lambda name: (not name.isupper(), name))
     assert public(module) == set(promised)
 
 
@@ -32,12 +33,17 @@ def test_the_agents_face_is_this() -> None:
 
     assert partywall.__all__ == [
         "BindingError",
+        "CredentialError",
         "InstrumentError",
         "PartywallError",
+        "PolicyDenied",
         "Session",
+        "approval",
         "bind",
+        "credential",
         "current_session",
         "dataset",
+        "decision",
         "environment",
         "extract",
         "handoff",

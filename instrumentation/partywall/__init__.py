@@ -1,7 +1,15 @@
 """Bind every tool call of an AI agent to a tenant, an identity and a dataset."""
 
-from partywall.errors import BindingError, InstrumentError, PartywallError
+from partywall.errors import (
+    BindingError,
+    CredentialError,
+    InstrumentError,
+    PartywallError,
+    PolicyDenied,
+)
 from partywall.exporting import instrument
+from partywall.governance import approval, credential
+from partywall.policy import decision
 from partywall.propagation import environment, extract, inject
 from partywall.sessions import Session, current_session, handoff, session
 from partywall.threads import bind
@@ -9,12 +17,17 @@ from partywall.tools import dataset, tool
 
 __all__ = [
     "BindingError",
+    "CredentialError",
     "InstrumentError",
     "PartywallError",
+    "PolicyDenied",
     "Session",
+    "approval",
     "bind",
+    "credential",
     "current_session",
     "dataset",
+    "decision",
     "environment",
     "extract",
     "handoff",

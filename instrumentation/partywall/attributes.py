@@ -58,14 +58,62 @@ ACTOR_CHAIN: Final = "partywall.actor.chain"
 CREDENTIAL_ID: Final = "partywall.credential.id"
 """The credential in use: its `jti` or thumbprint, never the secret. string"""
 
+CREDENTIAL_EXPIRES: Final = "partywall.credential.expires"
+"""When the credential in use ends. int, unix milliseconds"""
+
+CREDENTIAL_ISSUED: Final = "partywall.credential.issued"
+"""A credential was issued; carries its id, end and scopes, and the time. event name"""
+
+CREDENTIAL_ISSUE_FAILED: Final = "partywall.credential.issue.failed"
+"""The issuer gave no credential that can be used; carries the time and `error.type`. event name"""
+
+CREDENTIAL_REVOKED: Final = "partywall.credential.revoked"
+"""A credential was taken back at the end of its use; carries its id and the time. event name"""
+
+CREDENTIAL_REVOKE_FAILED: Final = "partywall.credential.revoke.failed"
+"""A credential could not be taken back; carries its id, the time, `error.type`. event name"""
+
+CREDENTIAL_SCOPES: Final = "partywall.credential.scopes"
+"""What the issued credential is good for, in the issuer's words. string[]"""
+
+CREDENTIAL_TIME: Final = "partywall.credential.time"
+"""When the credential was issued or revoked, or that failed. int, unix milliseconds"""
+
 APPROVAL_ID: Final = "partywall.approval.id"
 """The approval that the session or the call relies on. string"""
+
+APPROVAL_USED: Final = "partywall.approval.used"
+"""Work began that relies on an approval; carries its id and the approver. event name"""
+
+APPROVAL_APPROVER: Final = "partywall.approval.approver"
+"""Who approved, as the agent was told. string"""
 
 POLICY_ID: Final = "partywall.policy.id"
 """The policy that decided about the call. string"""
 
 POLICY_DECISION: Final = "partywall.policy.decision"
-"""What the policy decided. string: `allow`, `deny`, `warn`"""
+"""What the policy decided. string: `allow`, `deny`, `warn`, `indeterminate`"""
+
+POLICY_REASON: Final = "partywall.policy.reason"
+"""Why it decided so, in the policy's words or the engine's. string, cut at 256 characters"""
+
+POLICY_MODE: Final = "partywall.policy.mode"
+"""Whether the decision was obeyed. string: `enforce`, `observe`"""
+
+POLICY_DECIDED: Final = "partywall.policy.decided"
+"""One decision with the lines above and below; a span holds one for each. event name"""
+
+POLICY_DIGEST: Final = "partywall.policy.digest"
+"""SHA-256 of the text of the policies. string, hexadecimal"""
+
+POLICY_DATA: Final = "partywall.policy.data"
+"""SHA-256 of what the policies were read with: schema, entities, owners. string, hexadecimal"""
+
+POLICY_ENGINE: Final = "partywall.policy.engine"
+"""Name and version of what evaluated the policies. string"""
+
+POLICY_REQUEST: Final = "partywall.policy.request"
+"""What was asked, without arguments and secrets; enough to ask again. string, JSON"""
 
 AGENT_NAME: Final = "partywall.agent.name"
 """The agent that makes the call, where the framework does not say. string"""

@@ -9,10 +9,10 @@ import uuid
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import Token
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from types import TracebackType
-from typing import Final, ParamSpec, TypeVar, cast
+from typing import Any, Final, ParamSpec, TypeVar, cast
 
 from opentelemetry import context as context_api
 from opentelemetry import trace
@@ -52,6 +52,8 @@ class Session:
     actors: tuple[str, ...] = ()
     """The identities that act for one another, the current one first."""
     credential: str = ""
+    credential_expires: int = 0
+    """When the credential ends, in unix milliseconds, where that is known."""
     approval: str = ""
     agent: str = ""
     grant: str = ""
@@ -75,6 +77,7 @@ class Session:
             attributes.SUBJECT_ID: self.on_behalf_of,
             attributes.ACTOR_CHAIN: self.actors,
             attributes.CREDENTIAL_ID: self.credential,
+            attributes.CREDENTIAL_EXPIRES: self.credential_expires,
             attributes.APPROVAL_ID: self.approval,
             attributes.AGENT_NAME: self.agent,
         }
@@ -92,6 +95,14 @@ class Session:
             attributes.SESSION_SEQUENCE: part.number(),
         }
 
+    def relying(self, *, approval: str, credential: str, credential_expires: int) -> "Session":
+        """This same session where it relies on another approval or credential."""
+        same = replace(
+            self, approval=approval, credential=credential, credential_expires=credential_expires
+        )
+        object.__setattr__(same, "part", self.part)
+        return same
+
     def context(self) -> Context:
         """The current context with this session in it."""
         return context_api.set_value(KEY, self)
@@ -107,6 +118,7 @@ STAMPED: Final = frozenset(
         attributes.SUBJECT_ID,
         attributes.ACTOR_CHAIN,
         attributes.CREDENTIAL_ID,
+        attributes.CREDENTIAL_EXPIRES,
         attributes.APPROVAL_ID,
     )
 )
@@ -189,7 +201,7 @@ def session(
     acting = _text("identity", identity) or (chain[0] if chain else "")
     if chain and chain[0] != acting:
         chain = (acting, *chain)[:LONGEST_CHAIN]
-    facts = {
+    facts: dict[str, Any] = {
         "tenant": _tenant(tenant),
         "request": _text("request", request),
         "identity": acting,
@@ -255,7 +267,7 @@ def handoff(
                 f"handoff({name!r}) outside a session: open partywall.session(tenant=...) around it"
             )
         before = outer.actors or ((outer.identity,) if outer.identity else ())
-        facts = dict(given)
+        facts: dict[str, Any] = dict(given)
         stays = not other or other == outer.tenant
         if stays:
             facts["request"] = facts["request"] or outer.request
@@ -294,8 +306,20 @@ def session_of(span: Span, context: Context | None = None) -> Session | None:
     """The session that a span of this process was started in."""
     if not isinstance(span, ReadableSpan):
         return None
-    found = parts.known((span.attributes or {}).get(attributes.SESSION_PART))
-    return found if found and _holds(found, context) else None
+    said = span.attributes or {}
+    found = parts.known(said.get(attributes.SESSION_PART))
+    if found is None or not _holds(found, context):
+        return None
+    approval = said.get(attributes.APPROVAL_ID, "")
+    credential = said.get(attributes.CREDENTIAL_ID, "")
+    if (approval, credential) == (found.approval, found.credential):
+        return found
+    # The span was started in a block of that session that relies on something of its own.
+    return found.relying(
+        approval=cast(str, approval),
+        credential=cast(str, credential),
+        credential_expires=cast(int, said.get(attributes.CREDENTIAL_EXPIRES, 0)),
+    )
 
 
 def process_session() -> Session | None:
@@ -364,7 +388,10 @@ def _reason(error: BaseException) -> Reason:
 
 def _holds(found: Session, context: Context | None) -> bool:
     """Whether the session still binds: not in a thread that outlived it."""
-    return not found.part.closed or context_api.get_value(THREAD, context) is not found
+    if not found.part.closed:
+        return True
+    started_in = context_api.get_value(THREAD, context)
+    return not (isinstance(started_in, Session) and started_in.part is found.part)
 
 
 def _tenant(tenant: object) -> str:

@@ -7,7 +7,7 @@ came back is content and no part of it: keyed fingerprints of the identifiers in
 import inspect
 import logging
 import re
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Final, ParamSpec, TypeVar, cast, get_args, overload
 
@@ -18,6 +18,7 @@ from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 from opentelemetry.util.types import AttributeValue
 
 from partywall import attributes, conventions, fingerprints, identifiers, settings
+from partywall import policy as policies
 from partywall._wrap import check_function, wrap
 from partywall.datasets import Operation
 from partywall.errors import BindingError
@@ -56,6 +57,7 @@ def tool(
     operation: Operation | None = None,
     party: str | None = None,
     party_kind: str | None = None,
+    policy: policies.Policy | None = None,
 ) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
 def tool(
     function: Callable[P, R] | None = None,
@@ -66,6 +68,7 @@ def tool(
     operation: Operation | None = None,
     party: str | None = None,
     party_kind: str | None = None,
+    policy: policies.Policy | None = None,
 ) -> Callable[P, R] | Callable[[Callable[P, R]], Callable[P, R]]:
     """Record each call of a function as a tool call: `@tool`, or `@tool(name=..., dataset=...)`.
 
@@ -73,14 +76,14 @@ def tool(
     may name arguments (`"postgres://crm/acme.{table}"`), `operation` what it does to it (default
     for a dataset: `read`, for a party: `send`). `party` is whom it sends to or fetches from
     (`"{recipient}"`, where the argument may be a list), of the kind `party_kind` (`email`, `iban`,
-    `url`, `phone`, `user`).
+    `url`, `phone`, `user`), `policy` what must allow a call before it runs.
     Works on plain functions, coroutines and generators of both kinds.
     Inside a framework's own span for the same call the facts go there, and no second span is made.
     """
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
         check_function(function)
-        declared = _Tool(function, name, dataset, operation, party, party_kind)
+        declared = _Tool(function, name, dataset, operation, party, party_kind, policy)
         return wrap(function, declared.scope, declared.returned)
 
     return decorate if function is None else decorate(function)
@@ -113,12 +116,16 @@ class _Tool:
         operation: str | None,
         party: str | None,
         party_kind: str | None,
+        policy: policies.Policy | None,
     ) -> None:
         self.name = name or getattr(function, "__name__", "")
         if not self.name:
             raise BindingError(f"{function!r} has no name: partywall.tool(name=...)")
         if operation is not None:
             _check_operation(operation)
+        if policy is not None:
+            policies.check_policy(policy)
+        self.policy = policy
         self.dataset = dataset or ""
         self.party = party or ""
         self.party_kind = party_kind or ""
@@ -205,6 +212,7 @@ class _Tool:
             facts[attributes.OPERATION] = self.operation
         span = _tracer.start_span(self._span_name, kind=SpanKind.INTERNAL, attributes=facts)
         try:
+            self._ask_policy(span, dataset_id, found)
             yield trace.set_span_in_context(span)
         except BaseException as error:
             _record(span, error)
@@ -222,10 +230,22 @@ class _Tool:
             span.set_attribute(attributes.OPERATION, self.operation)
         span.set_attributes(facts)
         try:
+            self._ask_policy(span, dataset_id, facts)
             yield trace.set_span_in_context(span)
         except BaseException as error:
             _record(span, error)
             raise
+
+    def _ask_policy(self, span: Span, dataset_id: str, facts: Mapping[str, AttributeValue]) -> None:
+        parties = facts.get(attributes.PARTY_ID, ())
+        policies.check(
+            tool=self.name,
+            dataset=dataset_id,
+            operation=self.operation,
+            parties=(parties,) if isinstance(parties, str) else cast(Sequence[str], parties),
+            policy=self.policy,
+            span=span,
+        )
 
     def _is_framework_span(self, span: Span) -> bool:
         """Whether the framework has opened a span for this very call already."""
