@@ -7,6 +7,9 @@ import pytest
 
 PACKAGES = ["partywall", "partywall_collector", "partywall_analyzer", "partywall_dashboard"]
 
+LAZY = {"TYPE_CHECKING", "import_module"}
+"""What a package needs that imports its names when they are first used."""
+
 
 def public(module: ModuleType) -> set[str]:
     """The names without an underscore that the package's own code brought in."""
@@ -24,7 +27,8 @@ def test_the_public_face_is_what_all_says(package: str) -> None:
     promised: list[str] = list(getattr(module, "__all__", ()))
     # Constants, classes, functions: the order that the linter asks for.
     assert promised == sorted(promised, key=lambda name: (not name.isupper(), name))
-    assert public(module) == set(promised)
+    assert public(module) - LAZY <= set(promised)
+    assert all(hasattr(module, name) for name in promised)
 
 
 def test_the_agents_face_is_this() -> None:
