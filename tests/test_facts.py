@@ -246,6 +246,7 @@ def test_ordinary_values_are_left_as_they_are() -> None:
     said = {
         "partywall.session.id": "0b9f4a52-8f0e-4f54-9f4e-0a3f4a8f0e4f",
         "server.address": "db.internal",
+        "gen_ai.tool.description": "Basic understanding of bearer instruments",
         attributes.DATASET_ID: "postgres://crm:5432/acme.public.secrets",
         attributes.IDENTITY_ID: "spiffe://msp.example/agent/basic-billing",
         "n": 12,

@@ -14,7 +14,8 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import StatusCode
 
 import partywall
-from partywall import attributes
+from partywall import attributes, identifiers
+from partywall.errors import BindingError
 
 SECRET = "DE89370400440532013000"
 
@@ -390,3 +391,63 @@ def test_a_dataset_named_outside_any_span_is_said_to_be_lost(
 def test_an_empty_dataset_id_is_refused(spans: Spans) -> None:
     with pytest.raises(partywall.BindingError, match="id is empty"):
         partywall.dataset(" ")
+
+
+@pytest.mark.parametrize(
+    ("recipients", "expected"),
+    [
+        ("Ann <Ann@Example.com>", "ann@example.com"),
+        (["ann@example.com", "bob@example.com"], ("ann@example.com", "bob@example.com")),
+        ("ann@example.com, bob@example.com", ("ann@example.com", "bob@example.com")),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_a_tool_names_whom_it_reaches(spans: Spans, recipients: object, expected: object) -> None:
+    """In the one spelling of its kind; a list argument names several."""
+
+    @partywall.tool(party="{recipients}", party_kind="email")
+    def send(recipients: object) -> None: ...
+
+    with partywall.session(tenant="acme"):
+        send(recipients)
+    said = facts(spans.one())
+    assert said.get(attributes.PARTY_ID) == expected
+    assert said.get(attributes.PARTY_KIND) == (None if expected is None else "email")
+    assert said[attributes.OPERATION] == "send"
+
+
+def test_a_party_needs_its_kind() -> None:
+    with pytest.raises(BindingError, match="party and party_kind go together"):
+        partywall.tool(party="{to}")(lambda to: to)  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType] # a stub
+    with pytest.raises(BindingError, match="party_kind='fax' is not one of 'email'"):
+        partywall.tool(party="{to}", party_kind="fax")(lambda to: to)  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType] # a stub
+
+
+def test_fingerprints_of_a_plain_functions_arguments_and_result(
+    spans: Spans, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`self` and a framework's context are no arguments; a cycle is read once."""
+    monkeypatch.setenv("PARTYWALL_FINGERPRINT_KEY", "ab" * 32)
+    key = bytes.fromhex("ab" * 32)
+
+    class Client:
+        def __init__(self) -> None:
+            self.owner = "not-an-argument@example.com"
+
+        @partywall.tool
+        async def look_up(self, query: dict[str, Any]) -> dict[str, Any]:
+            return {"found": ["bob@example.com"], "in": query}
+
+    query: dict[str, Any] = {"who": "ann@example.com"}
+    query["again"] = query
+    with partywall.session(tenant="acme"):
+        asyncio.run(Client().look_up(query))
+    ann, bob = (
+        str(identifiers.fingerprint(key, "email", value))
+        for value in ("ann@example.com", "bob@example.com")
+    )
+    said = facts(spans.one())
+    assert said[attributes.VALUES_IN] == (ann,)
+    assert said[attributes.VALUES_OUT] == (bob, ann)
+    assert attributes.VALUES_MISSING not in said

@@ -124,6 +124,9 @@ _VERB = ("db.operation.name", "db.operation", "db.query.summary")
 _URL = ("url.full", "http.url")
 _METHOD = ("http.request.method", "http.method")
 _FILE = ("file.path", "code.file.accessed")
+_OBJECT = ("aws.s3.bucket", "gcs.bucket", "gcp.storage.bucket")
+_MARKS = frozenset((*_SYSTEM, *_OBJECT, *_URL, *_FILE, "mcp.resource.uri"))
+"""A span that has none of these is no span of a data client."""
 
 _NOISE = re.compile(r"--[^\n]*|/\*.*?\*/|'(?:[^'\\]|\\.|'')*'", re.DOTALL)
 _NAME = (
@@ -146,6 +149,8 @@ _GCS_PATH = re.compile(
 
 def touched(attributes: Attributes) -> Touched:
     """What the span with these attributes touched; nothing where it is no span of a data client."""
+    if _MARKS.isdisjoint(attributes):
+        return NOTHING
     if system := first(attributes, _SYSTEM):
         return Touched(_database(system, attributes))
     if "aws.s3.bucket" in attributes:

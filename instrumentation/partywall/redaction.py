@@ -6,7 +6,8 @@ in `conventions.CONTENT`, not a promise to find every secret.
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Final, cast
+from functools import lru_cache
+from typing import Final, Literal, cast
 
 from opentelemetry.util.types import AttributeValue
 
@@ -17,7 +18,10 @@ Attributes = Mapping[str, AttributeValue]
 MASK: Final = "[secret]"
 
 SECRETS: Final[tuple[tuple[str, str], ...]] = (
-    ("authorization header", r"(?i:\b(?:bearer|basic)) +[A-Za-z0-9._~+/=-]{8,}"),
+    (
+        "authorization header",
+        r"(?i:\b(?:bearer|basic)) +(?=[A-Za-z._~+/-]*[0-9=])[A-Za-z0-9._~+/=-]{8,}",
+    ),
     ("JSON web token", r"\beyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]*"),
     ("private key", r"-----BEGIN [A-Z ]*PRIVATE KEY-----[^-]*(?:-----END [A-Z ]*-----)?"),
     ("AWS access key", r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"),
@@ -44,17 +48,36 @@ SECRET_NAME: Final = re.compile(
 LONGEST: Final = 65_536
 """Characters of one attribute; a longer one is cut, for no secret behind that would be found."""
 
+SHORT: Final = 128
+"""Characters up to which a value is remembered."""
+
+Rule = Literal["content", "secret", "own", "text"]
+
 DEEPEST: Final = 8
 """How deep a value may be nested."""
 
 _SECRET = re.compile("|".join(pattern for _what, pattern in SECRETS))
 _ERROR_TYPE = re.compile(r"[A-Za-z_][\w.]*(?:Error|Exception|Exit|Interrupt|Warning|Group)\b")
-_OWN = (attributes.VALUES_IN, attributes.VALUES_OUT)
 
 
 def without_secrets(text: str) -> str:
     """The text with what looks like a secret masked."""
-    return _SECRET.sub(MASK, text[:LONGEST])
+    return _short(text) if len(text) <= SHORT else _SECRET.sub(MASK, text[:LONGEST])
+
+
+@lru_cache(maxsize=8192)
+def _short(text: str) -> str:
+    """Most values are short and come again and again: ids, names, models."""
+    return _SECRET.sub(MASK, text)
+
+
+@lru_cache(maxsize=8192)
+def _rule(name: str) -> Rule:
+    if conventions.is_content(name):
+        return "content"
+    if name in (attributes.VALUES_IN, attributes.VALUES_OUT):
+        return "own"
+    return "secret" if SECRET_NAME.search(name) else "text"
 
 
 def kept(said: Attributes, content: bool) -> tuple[dict[str, AttributeValue], int]:
@@ -62,12 +85,13 @@ def kept(said: Attributes, content: bool) -> tuple[dict[str, AttributeValue], in
     left: dict[str, AttributeValue] = {}
     dropped = 0
     for name, value in said.items():
-        if not content and conventions.is_content(name):
+        rule = _rule(name)
+        if rule == "content" and not content:
             dropped += 1
-        elif SECRET_NAME.search(name):
+        elif rule == "secret":
             left[name] = MASK
         else:
-            left[name] = value if name in _OWN else _scrubbed(value)
+            left[name] = value if rule == "own" else _scrubbed(value)
     return left, dropped
 
 
@@ -83,6 +107,8 @@ def _scrubbed(value: object, depth: int = 0) -> AttributeValue:
     """The value with its texts masked, inside lists and maps too, but not endlessly deep."""
     if isinstance(value, str):
         return without_secrets(value)
+    if isinstance(value, int | float):
+        return value
     if isinstance(value, bytes):
         return without_secrets(value.decode("latin-1")).encode("latin-1", "replace")
     if isinstance(value, Mapping | Sequence) and depth >= DEEPEST:

@@ -34,7 +34,10 @@ def _value(column: str, fact: str) -> str:
     """Where a fact stands: an attribute, or a key of one that holds a JSON object."""
     attribute, _at_key, key = fact.partition(":")
     value = f"{column}[{quoted(attribute)}]"
-    return f"JSONExtractString({value}, {quoted(key)})" if key else value
+    if not key:
+        return value
+    is_text = f"JSONType({value}, {quoted(key)}) = 'String'"
+    return f"if({is_text}, JSONExtractString({value}, {quoted(key)}), '')"
 
 
 def quoted(text: str) -> str:
