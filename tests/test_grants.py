@@ -373,6 +373,22 @@ def test_any_token_is_taken_off(noise: bytes) -> None:
     assert from_json(b"{}").grants == ()
 
 
+def test_a_text_that_spells_the_name_hides_no_grant() -> None:
+    """All are taken off, wherever the name stands besides."""
+    request = ExportTraceServiceRequest()
+    scope = request.resource_spans.add().scope_spans.add()
+    scope.spans.extend([span("text", note=a.ATTESTATION_GRANT), span("x", "one"), span("y", "two")])
+    scope.spans[1].attributes.extend(scope.spans[1].attributes[-1:])
+    canonical = from_protobuf(request.SerializeToString())
+    assert canonical.grants == (("s-1", "one"), ("s-1", "two"))
+    left = ExportTraceServiceRequest.FromString(canonical.body).resource_spans[0].scope_spans[0]
+    assert {pair.key for one in left.spans for pair in one.attributes} == {
+        a.TENANT_ID,
+        a.SESSION_ID,
+        "note",
+    }
+
+
 # --- Issuers -----------------------------------------------------------------------------------
 
 

@@ -236,7 +236,7 @@ def test_exporting_can_be_turned_off_from_outside(http_receiver: Receiver) -> No
             "endpoint='localhost:4318'",
             "endpoint 'localhost:4318' has no scheme: write http://localhost:4318",
         ),
-        ("protocol='http/json'", "protocol 'http/json' (argument or OTEL_EXPORTER_OTLP_PROTOCOL)"),
+        ("protocol='http/json'", "protocol 'http/json' (argument, PARTYWALL_PROTOCOL or "),
         ("endpoint='http://localhost:4318', token='t 1'", "the token holds white space"),
     ],
 )

@@ -74,8 +74,8 @@ def _canonical(request: ExportTraceServiceRequest) -> Canonical:
     grants: tuple[Presented, ...] = ()
     try:
         body = request.SerializeToString()
-        if GRANT in body:  # only then is each span looked at
-            grants = tuple(_take_grants(request))
+        if named := body.count(GRANT):  # only then is a span looked at
+            grants = tuple(_take_grants(request, named))
             body = request.SerializeToString()
     except EncodeError as error:
         raise NotOtlp(f"the request cannot be written again: {error}") from None
@@ -83,8 +83,11 @@ def _canonical(request: ExportTraceServiceRequest) -> Canonical:
     return Canonical(body, spans, grants)
 
 
-def _take_grants(request: ExportTraceServiceRequest) -> Iterator[Presented]:
-    """Take the grants off the spans of a request, one of each session and wording."""
+def _take_grants(request: ExportTraceServiceRequest, named: int) -> Iterator[Presented]:
+    """Take the grants off the spans of a request, one of each session and wording.
+
+    `named` is how often the bytes name one: when all are found the other spans are left alone.
+    """
     seen: set[Presented] = set()
     for resource_spans in request.resource_spans:
         of_resource = _session(resource_spans.resource.attributes)
@@ -95,6 +98,7 @@ def _take_grants(request: ExportTraceServiceRequest) -> Iterator[Presented]:
                     for index, attribute in enumerate(span.attributes)
                     if attribute.key == attributes.ATTESTATION_GRANT
                 ]
+                named -= len(places)
                 for index in reversed(places):
                     token = span.attributes.pop(index).value.string_value
                     session = _session(span.attributes) or of_resource or span.trace_id.hex()
@@ -102,6 +106,8 @@ def _take_grants(request: ExportTraceServiceRequest) -> Iterator[Presented]:
                     if presented not in seen:
                         seen.add(presented)
                         yield presented
+                if named <= 0:
+                    return
 
 
 def _session(pairs: Iterable[KeyValue]) -> str:

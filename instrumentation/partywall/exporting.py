@@ -163,7 +163,8 @@ def _protocol(protocol: str | None) -> Protocol:
     )
     if chosen not in get_args(Protocol):
         raise InstrumentError(
-            f"protocol {chosen!r} (argument or {OTEL_EXPORTER_OTLP_PROTOCOL}) is not one of "
+            f"protocol {chosen!r} (argument, {settings.PROTOCOL.name} or "
+            f"{OTEL_EXPORTER_OTLP_PROTOCOL}) is not one of "
             f"{', '.join(map(repr, get_args(Protocol)))}"
         )
     return cast(Protocol, chosen)
