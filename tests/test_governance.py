@@ -508,6 +508,7 @@ def test_the_text_of_what_was_issued_has_no_secret() -> None:
     assert SECRET not in repr(Issued(secret=SECRET)) + str(Issued(secret=SECRET))
 
 
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_a_forked_child_does_not_revoke_its_parents_credential() -> None:
     vault = Vault()
     with partywall.session(tenant="acme"):

@@ -207,6 +207,22 @@ def test_a_policy_sees_the_call_and_its_session_and_no_argument() -> None:
     assert "s3cr3t" not in request.to_json()
 
 
+def test_a_dataset_that_cannot_be_told_is_not_a_call_without_one() -> None:
+    class Mute:
+        def __str__(self) -> str:
+            raise ValueError
+
+    asked = Saying(Decision(effect="allow"))
+
+    @partywall.tool(dataset="{path}", policy=asked)
+    def read(path: object) -> None: ...
+
+    with partywall.session(tenant="acme"):
+        read(Mute())
+        read("")
+    assert [request.dataset for request in asked.asked] == ["{path}", "{path}"]
+
+
 # The policy of the process
 
 
@@ -325,6 +341,15 @@ def test_the_wall_is_one_policy_for_all_tenants() -> None:
     send = replace(READ, operation="send")
     assert CEDAR.decide(send).policies == ("send-needs-approval",)
     assert CEDAR.decide(replace(send, approval="CHG-1")).effect == "allow"
+
+
+@pytest.mark.parametrize("step", ["..", "%2e%2E", ".%2e"])
+@pytest.mark.parametrize("slash", ["/", "\\", "%2F"])
+def test_a_path_that_steps_up_has_no_owner(step: str, slash: str) -> None:
+    """`crm/acme/../fjord` matches the pattern of acme and leads to fjord."""
+    stepping = replace(READ, dataset=f"crm/acme/{slash}{step}{slash}fjord/x")
+    assert CEDAR.decide(stepping).effect == "deny"
+    assert CEDAR.decide(replace(READ, dataset="crm/acme/a..b/..x")).effect == "allow"
 
 
 LOOSE = """

@@ -25,6 +25,9 @@ DEEPEST: Final = 100
 
 _NESTING: Final = re.compile(r"(?P<open>[(\[{]|\bif\b)|(?P<close>[)\]}])|;")
 
+_UPWARDS: Final = re.compile(r"(?:^|[/\\]|%2f|%5c)(?:\.|%2e){2}(?:$|[/\\]|%2f|%5c)", re.IGNORECASE)
+"""A step up in a path: what a pattern matches is then not where the path leads."""
+
 LONGEST_ERROR: Final = 500
 
 NO_OPERATION: Final = "call"
@@ -158,7 +161,7 @@ class CedarPolicy:
 
     def _with_owner(self, dataset: str) -> Any:
         """The entities, with the dataset below its owner."""
-        if not dataset or ("Dataset", dataset) in self._declared:
+        if ("Dataset", dataset) in self._declared or _UPWARDS.search(dataset):
             return self._entities
         for pattern, tenant in self._owners:
             if pattern.match(dataset):

@@ -240,7 +240,8 @@ class _Tool:
         parties = facts.get(attributes.PARTY_ID, ())
         policies.check(
             tool=self.name,
-            dataset=dataset_id,
+            # Where the template could not be filled in, no policy takes it for a call without one.
+            dataset=dataset_id or self.dataset,
             operation=self.operation,
             parties=(parties,) if isinstance(parties, str) else cast(Sequence[str], parties),
             policy=self.policy,
