@@ -105,11 +105,14 @@ class Grants:
         self._store = store
         self._interval = refresh_interval
         self._lock = threading.Lock()
+        self._reading = threading.Lock()
+        """Held while the store is asked: only who waits for the answer waits for the store."""
         self._rows: list[dict[str, Any]] = []
         self._issuers: Mapping[str, Issuer] = {}
         self._read_at = float("-inf")
         self._checked: OrderedDict[bytes, Grant] = OrderedDict()
         self._sessions: OrderedDict[tuple[str, str], Grant] = OrderedDict()
+        self._refresh()
 
     def judge(
         self, principal: str, presented: Sequence[Presented], body: bytes
@@ -117,66 +120,86 @@ class Grants:
         """What the grants of a request, or earlier ones of its sessions, say of its sessions."""
         if not presented and not self._sessions:
             return ()
+        if presented and self._is_older(self._interval) and self._reading.acquire(blocking=False):
+            self._reading.release()
+            self._refresh(self._interval)
+        known = self._issuers
+        found, complaints = self._judged(principal, presented)
+        if complaints:
+            # The issuer, or its new key, may just have been registered.
+            self._refresh(SHORTEST_PAUSE)
+            if self._issuers is not known:
+                found, complaints = self._judged(principal, presented)
+        for complaint in complaints:
+            log.warning("%s sent a bad grant: %s", principal, complaint)
         now = time.time()
         with self._lock:
-            found: dict[str, GrantedSession] = {}
-            for session, token in presented:
-                judged = self._judge(principal, session, token, now)
-                if found.setdefault(session, judged) != judged:
-                    found[session] = GrantedSession(session)
-            for session in _sessions_in(body):
+            for session in _sessions_in(body) if self._sessions else ():
                 grant = self._sessions.get((principal, session))
                 if grant is not None and _in_time(grant, now):
                     found.setdefault(session, _granted(grant))
         return _bounded(found.values())
 
-    def _judge(self, principal: str, session: str, token: str, now: float) -> GrantedSession:
-        try:
-            grant = self._verified(token)
-            if grant.principal != principal:
-                raise GrantError("it is bound to another principal")
-            if grant.session != session:
-                raise GrantError("it is for another session than the span's")
-            if not _in_time(grant, now):
-                raise GrantError("it has expired, or is not good yet")
-        except GrantError as error:
-            log.warning("%s sent a bad grant: %s", principal, error)
-            return GrantedSession(session)
-        _keep(self._sessions, (principal, session), grant)
-        return _granted(grant)
+    def _judged(
+        self, principal: str, presented: Sequence[Presented]
+    ) -> tuple[dict[str, GrantedSession], list[str]]:
+        """What the grants say, by session, and what is wrong with them."""
+        found: dict[str, GrantedSession] = {}
+        complaints: list[str] = []
+        now = time.time()
+        with self._lock:
+            for session, token in presented:
+                try:
+                    grant = self._verified(token)
+                    _check(grant, principal, session, now)
+                except GrantError as error:
+                    complaints.append(str(error))
+                    found[session] = GrantedSession(session)
+                    continue
+                _keep(self._sessions, (principal, session), grant)
+                if found.setdefault(session, _granted(grant)) != _granted(grant):
+                    found[session] = GrantedSession(session)
+        return found, complaints
 
     def _verified(self, token: str) -> Grant:
-        self._refresh(self._interval)
         digest = hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
         grant = self._checked.get(digest)
         if grant is None:
-            try:
-                grant = verify(token, self._issuers)
-            except GrantError:
-                # The issuer, or its new key, may just have been registered.
-                if not self._refresh(SHORTEST_PAUSE):
-                    raise
-                grant = verify(token, self._issuers)
+            grant = verify(token, self._issuers)
             _keep(self._checked, digest, grant)
         return grant
 
-    def _refresh(self, oldest: float) -> bool:
-        """Read the issuers again if that is longer ago; whether something is new."""
-        if time.monotonic() - self._read_at <= oldest:
-            return False
-        self._read_at = time.monotonic()
-        try:
-            rows = self._store.rows(statement("partywall_collector.sql.loader", "issuers"))
-        except StoreError as error:
-            log.warning("the issuers cannot be read, the last known ones stay: %s", error)
-            return False
-        if rows == self._rows:
-            return False
-        self._rows, self._issuers = rows, _issuers(rows)
-        # What a key or a tenant that was taken away once made good is good no longer.
-        self._checked.clear()
-        self._sessions.clear()
-        return True
+    def _is_older(self, seconds: float) -> bool:
+        return time.monotonic() - self._read_at > seconds
+
+    def _refresh(self, oldest: float = 0.0) -> None:
+        """Read the issuers again if they were read longer ago."""
+        with self._reading:
+            if not self._is_older(oldest):
+                return
+            try:
+                rows = self._store.rows(statement("partywall_collector.sql.loader", "issuers"))
+            except StoreError as error:
+                log.warning("the issuers cannot be read, the last known ones stay: %s", error)
+                return
+            finally:
+                self._read_at = time.monotonic()
+            if rows == self._rows:
+                return
+            with self._lock:
+                self._rows, self._issuers = rows, _issuers(rows)
+                # What a key or a tenant that was taken away once made good is good no longer.
+                self._checked.clear()
+                self._sessions.clear()
+
+
+def _check(grant: Grant, principal: str, session: str, now: float) -> None:
+    if grant.principal != principal:
+        raise GrantError("it is bound to another principal")
+    if grant.session != session:
+        raise GrantError("it is for another session than the span's")
+    if not _in_time(grant, now):
+        raise GrantError("it has expired, or is not good yet")
 
 
 def _issuers(rows: Iterable[Mapping[str, Any]]) -> Mapping[str, Issuer]:
