@@ -1,5 +1,8 @@
 """`partywall.testing`: what a user's own tests stand on."""
 
+import re
+from pathlib import Path
+
 import pytest
 from opentelemetry import trace
 
@@ -93,3 +96,14 @@ def test_a_repeatable_recording_gives_the_same_spans_each_time() -> None:
         pass
     assert run.spans[0].context is not None
     assert run.spans[0].context.trace_id > 1000, "the stand-ins are taken back"
+
+
+def test_the_page_s_example_runs() -> None:
+    """docs/testing.md shows a test that passes as it stands."""
+    page = Path(__file__).parent.parent / "docs" / "testing.md"
+    (code,) = re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
+    names: dict[str, object] = {"__name__": "example"}
+    exec(compile(code, str(page), "exec"), names)
+    test = names["test_the_agent_works_for_acme_alone"]
+    assert callable(test)
+    test()

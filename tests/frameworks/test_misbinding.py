@@ -338,6 +338,24 @@ def test_no_span_is_bound_to_a_wrong_tenant_or_silently_unbound(
     assert checked >= 3 * len(TENANTS), "fewer spans than agents, tools and libraries"
 
 
+def table() -> str:
+    """The matrix as it stands in the page."""
+    ways = [way.__name__ for way in WAYS]
+    lines = ["| | " + " | ".join(way.replace("_", " ") for way in ways) + " |"]
+    lines.append("|---" * (len(ways) + 1) + "|")
+    for each in FRAMEWORKS:
+        cells = ("yes" if (each.name, way) not in CANNOT else "no such way" for way in ways)
+        lines.append(f"| {each.name} | " + " | ".join(cells) + " |")
+    lines += [f"\n{name}, {way}: {why}." for (name, way), why in CANNOT.items()]
+    return "\n".join(lines)
+
+
+def test_the_page_shows_the_matrix() -> None:
+    """docs/frameworks/README.md has a column for each way and a row for each framework."""
+    _before, _mark, rest = PAGE.read_text().partition("<!-- matrix -->")
+    assert rest.partition("<!-- end of matrix -->")[0].strip() == table()
+
+
 def misbound(run: Recording) -> tuple[list[str], list[str], int]:
     """Spans of the wrong tenant, spans of none, and how many there were."""
     wrong: list[str] = []
