@@ -70,7 +70,7 @@ def draw(told: Told, weave: Weave, witness: Witness | None) -> Chain:
         return canvas.chain()
     if told.rule.id == "handoff":
         _handoff(canvas, told, weave, sink)
-    elif told.rule.id == "flow" and told.source:
+    elif told.rule.id in ("flow", "relay") and told.source:
         start = _approach(canvas, told.source, weave.ancestors(told.source.ref))
         if told.source_dataset:
             held = canvas.node(
@@ -136,8 +136,16 @@ def _path(canvas: Canvas, weave: Weave, hops: Sequence[Message]) -> None:
         about = _span(weave, message.receiver.line) or _span(weave, message.sender.line)
         words = {"spawned": "called", "returned": "returned", "linked": "led to"}
         label = words.get(message.kind, message.kind)
-        if message.kind == "carried":
-            label = f"carried {message.values} value{'s' if message.values != 1 else ''}"
+        if message.kind in ("carried", "matched"):
+            label += f" {message.values} value{'s' if message.values != 1 else ''}"
+        if message.through:
+            place = canvas.node("dataset", message.through, message.through, "")
+            writer = _span(weave, message.sender.line)
+            canvas.hop(ends[0], place, "wrote", message.proof, writer)
+            canvas.hop(place, ends[1], "read", message.proof, about)
+            if ends[0].tenant != ends[1].tenant:
+                canvas.cross(place, ends[1])
+            continue
         canvas.hop(ends[0], ends[1], label, message.proof, about)
         if ends[0].tenant != ends[1].tenant:
             canvas.cross(*ends)
@@ -161,7 +169,11 @@ def _target(canvas: Canvas, told: Told, sink: Span, node: Node) -> None:
     verb = candidate.operation or "used"
     if told.rule.id == "shared-credential":
         _credential(canvas, told, sink, node)
-    if candidate.party:
+    if told.rule.id == "tenant-mismatch":
+        there = canvas.node(
+            "dataset", told.source_dataset, told.source_dataset, candidate.to_tenant
+        )
+    elif candidate.party:
         there = canvas.node(
             "party",
             f"{candidate.party_kind}:{candidate.party}",

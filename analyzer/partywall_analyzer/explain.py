@@ -115,6 +115,7 @@ class Speaker:
             "by_whom": _named(candidate).replace("A", "a", 1),
             "of_whom": "outside all tenants" if outside else f"a party of {to_name}",
             "to_where": "outside all tenants" if outside else f"to {to_name}",
+            "on_dataset": f" on {clean(candidate.dataset)}" if candidate.dataset else "",
             "of_target": "" if outside else f" of {to_name}",
             "from_name": self.tenant(candidate.from_tenant),
             "to_name": to_name,
@@ -131,7 +132,7 @@ class Speaker:
         }
 
     def _owner(self, candidate: Candidate) -> str:
-        ours = candidate.rule in ("flow", "shared-credential", "foreign-party")
+        ours = candidate.rule in ("flow", "relay", "shared-credential", "foreign-party")
         return self.tenant(candidate.from_tenant if ours else candidate.to_tenant)
 
     def _who(self, told: Told) -> Answer:
@@ -154,6 +155,13 @@ class Speaker:
         question = "Against which asset"
         candidate = told.candidate
         owner = self.tenant(candidate.to_tenant)
+        if candidate.rule in ("relay", "tenant-mismatch"):
+            known = self._registry.owner(told.source_dataset)
+            proof = (
+                f"registry: {clean(known.pattern)} is {self._owner(candidate)}'s" if known else ""
+            )
+            answer = f"data of {clean(told.source_dataset)}"
+            return Answer(question, answer, proof or "no owner known", known is not None)
         if candidate.dataset:
             known = self._registry.owner(candidate.dataset)
             pattern = (
@@ -242,6 +250,11 @@ _GROUNDS: Final = {
     ("foreign-party", Proof.P2): "the party that the call names",
     ("shared-credential", Proof.P2): "the credential id on its spans",
     ("handoff", Proof.P1): "the parent of the span",
+    ("tenant-mismatch", Proof.P2): "identifiers that the same server had given out before",
+    ("relay", Proof.P0): "the dataset that both sessions used",
+    ("relay", Proof.P1): "the order in which the sessions used the dataset",
+    ("relay", Proof.P2): "one identifier that went from the one session into the other",
+    ("relay", Proof.P3): "identifiers that went from the one session into the other",
     ("flow", Proof.P0): "the session that both calls share",
     ("flow", Proof.P1): "the order in which the calls caused each other",
     ("flow", Proof.P2): "one identifier that came out of the one and went into the other",

@@ -27,8 +27,13 @@ _FROM_REGISTRY: Final = {
     "kind String, value String, owner String",
     "epochs": "one UInt8, at DateTime64(9, 'UTC'), n UInt32",
 }
-_DERIVED: Final = ("ignored", "touches", "mixed_traces")
-_OPENED: Final = {"calls": "calls", "calls_of_credentials": "calls", "spans": "spans"}
+_DERIVED: Final = ("ignored", "touches", "held", "mixed_traces")
+_OPENED: Final = {
+    "calls": "calls",
+    "calls_of_credentials": "calls",
+    "calls_of_values": "calls",
+    "spans": "spans",
+}
 
 
 @dataclass(frozen=True, slots=True)

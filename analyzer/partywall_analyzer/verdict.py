@@ -280,6 +280,9 @@ def _uses(candidate: Candidate) -> list[_Use]:
             return [use(target, source, dataset=f"tenant/{target}")]
         case "shared-credential":
             return [use(source, target, dataset=f"credential/{candidate.credential_id}")]
+        case "tenant-mismatch":
+            read = candidate.crossings[0].source_dataset
+            return [use(target, source, dataset=read, operation="read")]
         case _ if candidate.party:
             return [use(source, source, target)]
         case _:

@@ -25,6 +25,8 @@ _WEIGHTS: Final = {
     Proof.P1: 10**12,
     Proof.P0: 10**18,
 }
+_MATCHED: Final = 10**9
+"""Values that match over sessions show that data came along; a recorded way is told instead."""
 
 
 class Line(NamedTuple):
@@ -57,13 +59,14 @@ class Moment(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One hop between two lines, with the grade of its proof."""
+    """One hop between two lines, with the grade of its proof; `through` is a dataset on its way."""
 
     kind: str
     sender: Moment
     receiver: Moment
     proof: Proof
     values: int = 0
+    through: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +193,7 @@ def _add(graph: Graph, message: Message) -> None:
     """Add a message; of two between the same moments the better proved one stays."""
     if message.sender.key >= message.receiver.key:
         return
-    weight = _WEIGHTS[message.proof]
+    weight = max(_WEIGHTS[message.proof], _MATCHED if message.kind == "matched" else 0)
     known = graph.get_edge_data(message.sender, message.receiver)
     if not known or known["weight"] > weight:
         graph.add_edge(message.sender, message.receiver, weight=weight, message=message)
@@ -230,13 +233,15 @@ def _carried(places: Collection[_Place], ignored: frozenset[int]) -> Iterator[Me
             sources = [q for value in inward for q in produced.get(value, {}).values()]
             for source in _distinct(sources):
                 common = set(inward) & set(source.span.values_out)
-                yield _carry(source, place.begun, common)
+                yield _carry(source, place.begun, common, kind=_straight(source, place))
             continue
-        writers = [q for d in datasets for v in outward if (q := stored.get((d, v)))]
-        for writer in _distinct(writers):
-            if writer is not place:
-                common = set(outward) & set(writer.span.values_in)
-                yield _carry(writer, Moment(place.line, place.end), common)
+        for dataset in datasets:
+            writers = [q for value in outward if (q := stored.get((dataset, value)))]
+            for writer in _distinct(writers):
+                if writer is not place:
+                    common = set(outward) & set(writer.span.values_in)
+                    read = Moment(place.line, place.end)
+                    yield _carry(writer, read, common, through=dataset)
         for value in outward:
             produced[value].update(dict.fromkeys(datasets, place))
         for access in span.datasets:
@@ -244,9 +249,18 @@ def _carried(places: Collection[_Place], ignored: frozenset[int]) -> Iterator[Me
                 stored.update({(access.dataset, value): place for value in inward})
 
 
-def _carry(source: _Place, receiver: Moment, common: set[int]) -> Message:
+def _carry(
+    source: _Place, receiver: Moment, common: set[int], *, kind: str = "carried", through: str = ""
+) -> Message:
     proof = Proof.P3 if len(common) > 1 else Proof.P2
-    return Message("carried", source.done, receiver, proof, len(common))
+    return Message(kind, source.done, receiver, proof, len(common), through)
+
+
+def _straight(source: _Place, sink: _Place) -> str:
+    """Within a session or a trace the agent itself carries a value; else the values only match."""
+    one, other = source.span, sink.span
+    together = one.trace_id == other.trace_id or one.session_id == other.session_id
+    return "carried" if together else "matched"
 
 
 def _distinct(places: Iterable[_Place]) -> Iterable[_Place]:
