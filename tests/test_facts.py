@@ -6,12 +6,14 @@ Real spans go through the real exporter; the canaries are searched for in bytes 
 import gzip
 import json
 import logging
+import os
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -371,3 +373,31 @@ def test_a_span_that_cannot_be_read_is_sent_without_what_it_says(
     assert facts(span)[attributes.TENANT_ID] == "acme"
     assert "gen_ai.tool.call.arguments" not in facts(span)
     assert "said once" in caplog.text or "sent without content" in caplog.text
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_fork_in_the_middle_of_an_export_blocks_nothing(tmp_path: Path) -> None:
+    """The child's first export does not wait for a lock that a thread of its parent holds."""
+    code = """
+import os, threading, time
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from partywall.facts import FactsExporter
+
+wrapper = FactsExporter(InMemorySpanExporter())
+provider = TracerProvider(shutdown_on_exit=False)
+provider.add_span_processor(SimpleSpanProcessor(wrapper))
+tracer = provider.get_tracer("x")
+lock = wrapper._lock
+threading.Thread(target=lambda: lock.acquire() and time.sleep(1), daemon=True).start()
+time.sleep(0.1)
+if os.fork() == 0:
+    with tracer.start_as_current_span("a"):
+        with tracer.start_as_current_span("b", attributes={"url.full": "https://x.example"}):
+            pass
+    os._exit(7)
+os._exit(os.waitstatus_to_exitcode(os.wait()[1]))
+"""
+    done = subprocess.run([sys.executable, "-c", code], timeout=30, check=False, cwd=tmp_path)
+    assert done.returncode == 7

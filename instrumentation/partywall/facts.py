@@ -6,10 +6,12 @@ touched; spans end from the inside out, so its facts wait here for the call.
 """
 
 import logging
+import os
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Final
+from weakref import WeakMethod
 
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import Event, ReadableSpan
@@ -39,6 +41,9 @@ class FactsExporter(SpanExporter):
         self._lock = threading.Lock()
         self._failed = False
         self._resource: tuple[Resource, Resource] | None = None
+        if hasattr(os, "register_at_fork"):
+            after_fork = WeakMethod(self._after_fork)
+            os.register_at_fork(after_in_child=lambda: (call := after_fork()) and call())
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         return self._exporter.export([self._made_anew(span) for span in spans])
@@ -48,6 +53,11 @@ class FactsExporter(SpanExporter):
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         return self._exporter.force_flush(timeout_millis)
+
+    def _after_fork(self) -> None:
+        """A thread of the parent may have held the lock; what waits is exported there."""
+        self._lock = threading.Lock()
+        self._waiting.clear()
 
     def _made_anew(self, span: ReadableSpan) -> ReadableSpan:
         said: Attributes = dict(span.attributes or {})

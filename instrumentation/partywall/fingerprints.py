@@ -55,7 +55,7 @@ class Values:
     cut: bool
 
 
-_lock = threading.Lock()
+_lock = threading.RLock()
 _read: dict[tuple[str, str], Key | Missing] = {}
 
 
