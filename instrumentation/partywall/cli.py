@@ -40,6 +40,8 @@ OPTIONAL: Final = {
     "streamlit": "",
     "chdb": "embedded",
     "pydantic_ai": "demo",
+    "cedarpy": "policy",
+    "python_multipart": "",
 }
 """Modules that an extra brings, with the extra where the command's package does not decide it."""
 
