@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
-from pydantic_ai import Agent, AgentRunResult
+from pydantic_ai import Agent
 from pydantic_ai.messages import ModelMessage, ModelRequest, ModelResponse, TextPart, ToolCallPart
 from pydantic_ai.messages import ToolReturnPart as Returned
 from pydantic_ai.models.function import AgentInfo, DeltaToolCall, DeltaToolCalls, FunctionModel
@@ -34,7 +34,6 @@ async def stream(who: str, tool: Callable[..., Any]) -> AsyncIterator[object]:
     async with agent(who, tool).run_stream_events(f"work for {who}") as events:
         async for event in events:
             yield event
-            assert not isinstance(event, AgentRunResult)
 
 
 def _called(messages: list[ModelMessage]) -> bool:
