@@ -21,8 +21,8 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 import partywall
-from partywall import attributes, governance, settings
-from partywall.governance import Issued
+from partywall import attributes, credentials, settings
+from partywall.credentials import Issued
 
 SECRET = "s3cr3t-4kQ7vZx9-canary"
 KEY = "ab" * 32
@@ -42,7 +42,7 @@ def memory() -> InMemorySpanExporter:
 def clean(memory: InMemorySpanExporter, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     memory.clear()
     monkeypatch.setenv(settings.FINGERPRINT_KEY.name, KEY)
-    monkeypatch.setattr(governance, "_said", set[str]())
+    monkeypatch.setattr(credentials, "_said", set[str]())
     yield
     for span in memory.get_finished_spans():
         assert SECRET not in span.to_json()

@@ -17,8 +17,8 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 import partywall
 from partywall import attributes
 from partywall.cedar import CedarPolicy
+from partywall.credentials import Issued
 from partywall.exporting import outgoing
-from partywall.governance import Issued
 from partywall.policy import Request
 from partywall_collector.envelope import Envelope, frame
 from partywall_collector.store import Store, open_store

@@ -1,5 +1,6 @@
 """Bind every tool call of an AI agent to a tenant, an identity and a dataset."""
 
+from partywall.credentials import credential
 from partywall.errors import (
     BindingError,
     CredentialError,
@@ -8,7 +9,7 @@ from partywall.errors import (
     PolicyDenied,
 )
 from partywall.exporting import instrument
-from partywall.governance import approval, credential
+from partywall.governance import approval
 from partywall.policy import decision
 from partywall.propagation import environment, extract, inject
 from partywall.sessions import Session, current_session, handoff, session
