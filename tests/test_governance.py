@@ -463,6 +463,7 @@ def test_what_is_no_credential_fails_the_block(issued: object) -> None:
         partywall.credential(vault),
     ):
         raise AssertionError
+    assert not any(isinstance(live, Issued) for live in vault.live), "it was not given back"
 
 
 @pytest.mark.parametrize("id", ["", SECRET, f"Bearer {SECRET}", SECRET[:9]])

@@ -240,9 +240,12 @@ class _Use:
     expires: int
     session: Session
     """The session as it relies on the credential."""
+    fault: CredentialError | None
 
     def unusable(self) -> CredentialError | None:
         """Why the block must not run with it."""
+        if self.fault:
+            return self.fault
         if self.expires and self.expires <= _now():
             return CredentialError(
                 f"credential {self.named.id} had expired when it was issued: look at the issuer's "
@@ -257,14 +260,20 @@ def _named(issued: object, session: Session) -> _Use:
         raise CredentialError(
             f"issue() returned {type(issued).__name__}: return partywall.credentials.Issued(...)"
         )
-    if not is_text(issued.secret) or not issued.secret:
-        raise CredentialError("issue() returned no secret: Issued(secret=...) is a string")
     id = issued.id[:LONGEST_ID] if is_text(issued.id) else ""
-    if not id or issued.secret in id or id in issued.secret:
-        id = _fingerprint(issued.secret)
-    expires = _milliseconds(issued.expires_at)
+    expires, fault = 0, None
+    if not is_text(issued.secret) or not issued.secret:
+        fault = CredentialError("issue() returned no secret: Issued(secret=...) is a string")
+        id = id or f"random:{uuid.uuid4().hex}"
+    else:
+        if not id or issued.secret in id or id in issued.secret:
+            id = _fingerprint(issued.secret)
+        try:
+            expires = _milliseconds(issued.expires_at)
+        except CredentialError as error:
+            fault = error
     inner = session.relying(approval=session.approval, credential=id, credential_expires=expires)
-    return _Use(issued, replace(issued, id=id), expires, inner)
+    return _Use(issued, replace(issued, id=id), expires, inner, fault)
 
 
 def _fingerprint(secret: str) -> str:
