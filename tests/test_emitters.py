@@ -1,7 +1,8 @@
 """Spans recorded from frameworks at work: each is read as what it was, and nothing else is.
 
-How they were recorded: fixtures/record_emitters.py. What each span was is written here by hand,
-from what the recorded run did: one tool answered, one raised, the work was handed on.
+How they were recorded: fixtures/record_emitters.py and record_vercel_ai.mjs. What each span was is
+written here by hand, from what the recorded run did: one tool answered, one raised, the work was
+handed on.
 """
 
 import json
@@ -26,6 +27,7 @@ HANDOFFS = {
     "openllmetry-langchain": {"execute_tool transfer_to_billing"},
     "openllmetry-openai-agents": {"triage → unknown.handoff"},
     "strands-agents": {"execute_tool handoff_to_billing"},
+    "vercel-ai": {"ai.toolCall"},
 }
 TOOL_SPANS = {
     "crewai": set[str](),  # no tool span came out of the recorded run
@@ -34,6 +36,7 @@ TOOL_SPANS = {
     },
     "openllmetry-mcp": {f"{tool}.tool" for tool in TOOLS},
     "openllmetry-openai-agents": {f"{tool}.tool" for tool in TOOLS},
+    "vercel-ai": {"ai.toolCall"},
 }
 AGENTS = {
     "crewai": {"billing._execute_core"},
@@ -66,6 +69,7 @@ AGENTS = {
         "agent-failing.agent",
     },
     "strands-agents": {"invoke_agent billing", "invoke_agent triage"},
+    "vercel-ai": {"ai.generateText"},
 }
 AGENTS["autogen-openinference"] = AGENTS["autogen"] | {
     "triage.on_messages_stream",
@@ -76,6 +80,7 @@ MODELS = {
     "google-adk": {"generate_content scripted"},
     "openllmetry-langchain": {"Scripted.chat"},
     "strands-agents": {"chat"},
+    "vercel-ai": {"ai.generateText.doGenerate"},
 }
 SILENT = {"autogen-openinference": {"billing.explode"}}
 """Failures that the emitter does not write down: there is nothing to read."""
@@ -103,7 +108,7 @@ def test_every_recorded_span_is_read_as_what_it_was(emitter: str) -> None:
 
 @pytest.mark.parametrize("emitter", NAMES)
 def test_the_tool_and_its_failure_are_read(emitter: str) -> None:
-    """The name of every tool, and that one of them raised."""
+    """The name of every tool, and that one of them raised; no hand-off bears a tool's name."""
     for span in spans(emitter):
         said = span["attributes"]
         if step(span["name"], said) == "tool":
@@ -112,6 +117,8 @@ def test_the_tool_and_its_failure_are_read(emitter: str) -> None:
             failed = span["status"] == "ERROR" or bool(first(said, conventions.ERROR))
             if span["name"] not in SILENT.get(emitter, set()):
                 assert failed == (tool == "explode"), span["name"]
+        elif step(span["name"], said) == "handoff":
+            assert tool_name(span["name"], said) not in TOOLS, span["name"]
 
 
 @pytest.mark.parametrize("emitter", NAMES)
@@ -121,3 +128,9 @@ def test_what_the_tool_said_stands_in_content_alone(emitter: str) -> None:
         facts = [span["attributes"], *(event["attributes"] for event in span["events"])]
         told = {name for said in facts for name, value in said.items() if "owes 12" in str(value)}
         assert not [name for name in told if not is_content(name)], span["name"]
+
+
+def test_a_tenant_in_vercel_ai_s_metadata_is_read() -> None:
+    """An agent in JavaScript has no other way to say it than the telemetry's metadata."""
+    claimed = {first(span["attributes"], conventions.TENANT) for span in spans("vercel-ai")}
+    assert claimed - {""} == {"acme"}

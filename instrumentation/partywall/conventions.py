@@ -34,6 +34,8 @@ TENANT: Final[tuple[str, ...]] = (
     "traceloop.association.properties.tenant",
     "langsmith.metadata.tenant_id",
     "langsmith.metadata.tenant",
+    "ai.telemetry.metadata.tenant_id",
+    "ai.telemetry.metadata.tenant",
     "metadata:tenant_id",
     "metadata:tenant",
 )
