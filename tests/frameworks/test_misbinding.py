@@ -309,17 +309,17 @@ CANNOT: Mapping[tuple[str, str], str] = {
 
 
 @pytest.fixture
-def framework(request: pytest.FixtureRequest) -> Iterator[Framework]:
+def framework(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Framework]:
     """The framework, traced and bound as a user would do it."""
     chosen: Framework = request.param
     with recorded():
-        settings.PROPAGATE_HOSTS.say(propagation.MCP)
-        settings.TRUST_INBOUND.say("1")
+        monkeypatch.setenv(settings.PROPAGATE_HOSTS.name, propagation.MCP)
+        monkeypatch.setenv(settings.TRUST_INBOUND.name, "1")
         chosen.module.instrument()
         yield chosen
         chosen.module.uninstrument()
-        settings.PROPAGATE_HOSTS.say("")
-        settings.TRUST_INBOUND.say("0")
 
 
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
