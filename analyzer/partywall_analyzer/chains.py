@@ -167,7 +167,7 @@ def _target(canvas: Canvas, told: Told, sink: Span, node: Node) -> None:
     """The last hop: what the call touched on the other side of the wall."""
     candidate = told.candidate
     verb = candidate.operation or "used"
-    if told.rule.id == "shared-credential":
+    if told.rule.id in ("shared-credential", "stale-credential"):
         _credential(canvas, told, sink, node)
     if told.rule.id == "tenant-mismatch":
         there = canvas.node(
@@ -197,7 +197,8 @@ def _credential(canvas: Canvas, told: Told, sink: Span, node: Node) -> None:
     if told.source:
         canvas.hop(credential, _step(canvas, told.source), "used by", Proof.P2, told.source)
     canvas.hop(credential, node, "used by", Proof.P2, sink)
-    canvas.cross(credential, node)
+    if credential.tenant != node.tenant:
+        canvas.cross(credential, node)
 
 
 def _handoff(canvas: Canvas, told: Told, weave: Weave, sink: Span) -> None:

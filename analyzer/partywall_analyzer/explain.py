@@ -173,7 +173,7 @@ class Speaker:
             if candidate.to_tenant == EXTERNAL:
                 return Answer(question, asset, "registry: neither own nor standing", True)
             return Answer(question, asset, f"registry: a party of {owner}", True)
-        if candidate.rule == "shared-credential":
+        if candidate.rule in ("shared-credential", "stale-credential"):
             lender = self.tenant(candidate.from_tenant)
             known = candidate.credential_id in self._registry.credentials
             proof = "registry: its record" if known else f"first used by {lender}; no record of it"
@@ -249,6 +249,7 @@ _GROUNDS: Final = {
     ("foreign-dataset", Proof.P2): "the dataset that the call declares",
     ("foreign-party", Proof.P2): "the party that the call names",
     ("shared-credential", Proof.P2): "the credential id on its spans",
+    ("stale-credential", Proof.P2): "the credential id on its spans and the end on record",
     ("handoff", Proof.P1): "the parent of the span",
     ("tenant-mismatch", Proof.P2): "identifiers that the same server had given out before",
     ("relay", Proof.P0): "the dataset that both sessions used",

@@ -198,6 +198,9 @@ class Judge:
     def _why(self, candidate: Candidate, grants: list[_Grant]) -> tuple[str, _Grant | None]:
         """The reason why nothing covers it: about the cited approval, else the nearest grant."""
         cited = candidate.approval_id
+        if candidate.rule == "stale-credential":
+            known = candidate.credential_id in self._registry.credentials
+            return "" if known else "credential.unknown", None
         if cited and cited not in self._by_id:
             return "approval.unknown", None
         named = [g for g in grants if g.kind == "approval" and g.record.id == cited]
@@ -252,7 +255,7 @@ def _undecided(candidate: Candidate, reasons: tuple[str, ...], missing: tuple[st
     """Whether a fact is missing that could still turn the verdict."""
     if "grant.narrower" in reasons:
         return True
-    if candidate.rule == "shared-credential":
+    if candidate.rule in ("shared-credential", "stale-credential"):
         return "credential record" in missing
     return "approval.wrong_request" in reasons and "request" in missing
 
@@ -280,6 +283,8 @@ def _uses(candidate: Candidate) -> list[_Use]:
             return [use(target, source, dataset=f"tenant/{target}")]
         case "shared-credential":
             return [use(source, target, dataset=f"credential/{candidate.credential_id}")]
+        case "stale-credential":
+            return []
         case "tenant-mismatch":
             read = candidate.crossings[0].source_dataset
             return [use(target, source, dataset=read, operation="read")]
