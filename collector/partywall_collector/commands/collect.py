@@ -4,11 +4,9 @@ import argparse
 import json
 import logging
 import re
-import signal
 import sys
-import threading
-from collections.abc import Generator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import yaml
@@ -18,6 +16,7 @@ from partywall_collector.components import COMPONENTS, keys
 from partywall_collector.config import Config
 from partywall_collector.config_document import ConfigError, read_documents
 from partywall_collector.metrics import Stats
+from partywall_collector.signals import until_signal
 from partywall_collector.spool import SpoolInUse
 from partywall_collector.store import StoreError, open_store
 from partywall_collector.store.facade import serve
@@ -121,7 +120,7 @@ def _run(config: Config) -> int:
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
     )
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
-    with ExitStack() as running, _until_signal() as stopped:
+    with ExitStack() as running, until_signal() as stopped:
         store = running.enter_context(open_store(config.exporter.endpoint, role="owner"))
         running.enter_context(serve(store))
         collector = running.enter_context(Collector(store, config))
@@ -168,20 +167,3 @@ def _masked(text: str) -> str:
 
 def _say(text: str) -> None:
     print(text, flush=True)
-
-
-@contextmanager
-def _until_signal() -> Generator[threading.Event]:
-    """An event that the first Ctrl-C or SIGTERM sets; a second one ends the process at once."""
-    stopped = threading.Event()
-
-    def stop(number: int, _: object) -> None:
-        stopped.set()
-        signal.signal(number, signal.SIG_DFL)
-
-    before = {name: signal.signal(name, stop) for name in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stopped
-    finally:
-        for name, handler in before.items():
-            signal.signal(name, handler)

@@ -18,11 +18,11 @@ from rich.text import Text
 
 from partywall_analyzer.model import Finding
 from partywall_analyzer.picture import print_finding
+from partywall_collector.signals import until_signal
 from partywall_collector.store import StoreError
 from partywall_dashboard.demo.run import DemoFailed, Outcome, played
 from partywall_dashboard.demo.workers import AgentsFailed
 from partywall_dashboard.process import DashboardProcess, free_port
-from partywall_dashboard.signals import until_signal
 
 FRAMEWORK = "pydantic_ai"
 

@@ -20,13 +20,13 @@ from partywall_analyzer.watch import run_every
 from partywall_collector.collector import Collector
 from partywall_collector.config import Config
 from partywall_collector.config_document import ConfigError
+from partywall_collector.signals import until_signal
 from partywall_collector.spool import SpoolInUse
 from partywall_collector.store import Store, StoreError, open_store
 from partywall_collector.store.facade import serve
 from partywall_dashboard.commands.dashboard import PORT, port_problem
 from partywall_dashboard.place import store_url
 from partywall_dashboard.process import DashboardProcess
-from partywall_dashboard.signals import until_signal
 
 log = logging.getLogger("partywall.up")
 
