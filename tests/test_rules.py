@@ -1,16 +1,12 @@
 """Every rule: one planted crossing, and twins that differ from it in one fact."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
-
 import pytest
+from planted import YEAR, Case, Cases, Findings, at, only
 
-from partywall_analyzer import Finding, Proof, Severity, Verdict, analyze
+from partywall_analyzer import Proof, Severity, Verdict
 from partywall_analyzer.model import EXTERNAL
 from partywall_analyzer.rules import rules
-from partywall_analyzer.testing import START, Log
+from partywall_analyzer.testing import Log
 from partywall_collector.registry import (
     Approval,
     Credential,
@@ -21,16 +17,6 @@ from partywall_collector.registry import (
     Session,
     Tenant,
 )
-from partywall_collector.registry.load import write
-from partywall_collector.store import open_store
-
-Plant = Callable[[Log, str], object]
-YEAR = datetime(2026, 1, 1, tzinfo=UTC)
-
-
-def at(seconds: float) -> datetime:
-    """So many seconds after the start of the log."""
-    return START + timedelta(seconds=seconds)
 
 
 def approval(id: str, **more: object) -> Approval:
@@ -66,26 +52,8 @@ REGISTRY: list[Record] = [
 ]
 
 
-@dataclass(frozen=True)
-class Case:
-    """What is planted in a session of its own, and the rules that must speak of it."""
-
-    name: str
-    plant: Plant
-    found: tuple[str, ...]
-
-
-CASES: list[Case] = []
-
-
-def case(name: str, *found: str) -> Callable[[Plant], Plant]:
-    """Plant a case; with no rule named, nothing may be found."""
-
-    def add(plant: Plant) -> Plant:
-        CASES.append(Case(name, plant, found))
-        return plant
-
-    return add
+CASES = Cases()
+case = CASES.case
 
 
 # --- foreign-dataset ---------------------------------------------------------------------------
@@ -320,31 +288,12 @@ def _(log: Log, s: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def findings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Finding]]:
-    """The findings of every case by its session: all cases lie in one store."""
-    home: Path = tmp_path_factory.mktemp("rules")
-    with open_store(f"chdb://{home / 'home'}", role="owner") as store:
-        write(REGISTRY, store)
-        log = Log(store)
-        for each in CASES:
-            each.plant(log, each.name)
-        log.write()
-        by_session: dict[str, list[Finding]] = {each.name: [] for each in CASES}
-        for finding in analyze(store).findings:
-            by_session.setdefault(finding.session_id, []).append(finding)
-    return by_session
-
-
-def only(findings: dict[str, list[Finding]], name: str, rule: str) -> Finding:
-    """The one finding of a rule in a case."""
-    (found,) = [finding for finding in findings[name] if finding.rule == rule]
-    return found
+def findings(tmp_path_factory: pytest.TempPathFactory) -> Findings:
+    return CASES.analyzed(tmp_path_factory.mktemp("rules") / "home", REGISTRY)
 
 
 @pytest.mark.parametrize("each", CASES, ids=lambda each: each.name)
-def test_a_case_is_found_and_its_twin_is_not(
-    findings: dict[str, list[Finding]], each: Case
-) -> None:
+def test_a_case_is_found_and_its_twin_is_not(findings: Findings, each: Case) -> None:
     """Each rule speaks of its own crossing, and is silent once one fact differs."""
     assert sorted(finding.rule for finding in findings[each.name]) == sorted(each.found)
 
@@ -356,13 +305,13 @@ def test_every_rule_has_a_planted_crossing() -> None:
     assert planted | elsewhere == {rule.id for rule in rules()}
 
 
-def test_no_finding_comes_from_nowhere(findings: dict[str, list[Finding]]) -> None:
+def test_no_finding_comes_from_nowhere(findings: Findings) -> None:
     """Sessions that only help a case are clean."""
     assert {name for name, found in findings.items() if found} <= {case.name for case in CASES}
 
 
 def test_a_foreign_read_is_high_and_its_sides_are_named(
-    findings: dict[str, list[Finding]],
+    findings: Findings,
 ) -> None:
     """A dataset of another tenant, no grant: unauthorised, and P2 because the call declares it."""
     found = only(findings, "reads-foreign", "foreign-dataset")
@@ -374,7 +323,7 @@ def test_a_foreign_read_is_high_and_its_sides_are_named(
     assert "No approval or relation of fjord covers it" in found.sentence
 
 
-def test_an_approval_covers_and_stays_on_record(findings: dict[str, list[Finding]]) -> None:
+def test_an_approval_covers_and_stays_on_record(findings: Findings) -> None:
     """An authorised crossing is information, never silence."""
     found = only(findings, "covered", "foreign-dataset")
     assert (found.verdict, found.severity) == (Verdict.AUTHORISED, Severity.INFO)
@@ -383,7 +332,7 @@ def test_an_approval_covers_and_stays_on_record(findings: dict[str, list[Finding
 
 
 def test_only_the_call_after_the_approval_ended_is_held_against_it(
-    findings: dict[str, list[Finding]],
+    findings: Findings,
 ) -> None:
     """One finding, its verdict the worst, its calls those that earned it."""
     found = only(findings, "twice", "foreign-dataset")
@@ -394,7 +343,7 @@ def test_only_the_call_after_the_approval_ended_is_held_against_it(
 
 
 def test_a_mere_claim_is_no_verdict_but_keeps_its_weight(
-    findings: dict[str, list[Finding]],
+    findings: Findings,
 ) -> None:
     """A0 says who from the span alone: indeterminate, as severe as if it were known."""
     found = only(findings, "claimed", "foreign-dataset")
@@ -403,7 +352,7 @@ def test_a_mere_claim_is_no_verdict_but_keeps_its_weight(
 
 
 def test_a_party_of_another_tenant_names_that_tenant(
-    findings: dict[str, list[Finding]],
+    findings: Findings,
 ) -> None:
     """Where nobody's own pattern matches, the other side is outside all tenants."""
     assert only(findings, "sends-other-tenant", "foreign-party").to_tenant == "fjord"
@@ -413,7 +362,7 @@ def test_a_party_of_another_tenant_names_that_tenant(
     assert outside.verdict is Verdict.INDETERMINATE
 
 
-def test_a_narrow_grant_lets_nobody_act_as_a_tenant(findings: dict[str, list[Finding]]) -> None:
+def test_a_narrow_grant_lets_nobody_act_as_a_tenant(findings: Findings) -> None:
     """A relation about single datasets leaves the hand-off open; one about all covers it."""
     narrow = only(findings, "hands-off-under-a-narrow-grant", "handoff")
     assert (narrow.verdict, narrow.reasons) == (Verdict.INDETERMINATE, ("grant.narrower",))
@@ -426,9 +375,7 @@ def test_a_narrow_grant_lets_nobody_act_as_a_tenant(findings: dict[str, list[Fin
     ("name", "proof"),
     [("carries-two", Proof.P3), ("carries-one", Proof.P2), ("flows-in-order", Proof.P1)],
 )
-def test_a_flow_is_graded_by_what_shows_it(
-    findings: dict[str, list[Finding]], name: str, proof: Proof
-) -> None:
+def test_a_flow_is_graded_by_what_shows_it(findings: Findings, name: str, proof: Proof) -> None:
     """Two identifiers are P3, one is P2, the order of the calls alone is P1."""
     found = only(findings, name, "flow")
     assert found.proof is proof
@@ -438,7 +385,7 @@ def test_a_flow_is_graded_by_what_shows_it(
 
 
 def test_a_chain_leads_from_the_request_to_the_crossing(
-    findings: dict[str, list[Finding]],
+    findings: Findings,
 ) -> None:
     """Request, agent, read, write, and the hop through the wall is marked."""
     chain = only(findings, "flows-in-order", "flow").chain
@@ -450,7 +397,7 @@ def test_a_chain_leads_from_the_request_to_the_crossing(
     assert all(nodes[hop.source].tenant != nodes[hop.target].tenant for hop in crossing)
 
 
-def test_whose_credential_it_is_the_registry_says(findings: dict[str, list[Finding]]) -> None:
+def test_whose_credential_it_is_the_registry_says(findings: Findings) -> None:
     """Known: judged. Unknown: its first user is the owner, and the verdict stays open."""
     known = only(findings, "lends-registered", "shared-credential")
     assert (known.from_tenant, known.verdict) == ("acme", Verdict.UNAUTHORISED)

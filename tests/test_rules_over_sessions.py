@@ -1,27 +1,16 @@
 """Rules that look past one session: a planted crossing each, and twins that differ in one fact."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from planted import YEAR, Case, Cases, Findings, at, only
 
-from partywall_analyzer import Finding, Proof, Severity, Verdict, analyze
-from partywall_analyzer.testing import START, Log
+from partywall_analyzer import Proof, Severity, Verdict, analyze
+from partywall_analyzer.testing import Log
 from partywall_collector.registry import Approval, Credential, DatasetOwner, Record, Tenant
 from partywall_collector.registry.load import write
 from partywall_collector.store import open_store
-
-Plant = Callable[[Log, str], object]
-YEAR = datetime(2026, 1, 1, tzinfo=UTC)
-
-
-def at(seconds: float) -> datetime:
-    """So many seconds after the start of the log."""
-    return START + timedelta(seconds=seconds)
-
 
 REGISTRY: list[Record] = [
     *(Tenant(id=name) for name in ("acme", "fjord", *(f"t{n}" for n in range(9)))),
@@ -44,26 +33,8 @@ REGISTRY: list[Record] = [
 ]
 
 
-@dataclass(frozen=True)
-class Case:
-    """What is planted in a session of its own, and the rules that must speak of it."""
-
-    name: str
-    plant: Plant
-    found: tuple[str, ...]
-
-
-CASES: list[Case] = []
-
-
-def case(name: str, *found: str) -> Callable[[Plant], Plant]:
-    """Plant a case; with no rule named, nothing may be found."""
-
-    def add(plant: Plant) -> Plant:
-        CASES.append(Case(name, plant, found))
-        return plant
-
-    return add
+CASES = Cases()
+case = CASES.case
 
 
 # --- stale-credential --------------------------------------------------------------------------
@@ -242,42 +213,23 @@ def _(log: Log, s: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def findings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Finding]]:
-    """The findings of every case by its session: all cases lie in one store."""
-    home: Path = tmp_path_factory.mktemp("rules")
-    with open_store(f"chdb://{home / 'home'}", role="owner") as store:
-        write(REGISTRY, store)
-        log = Log(store)
-        for each in CASES:
-            each.plant(log, each.name)
-        log.write()
-        by_session: dict[str, list[Finding]] = {each.name: [] for each in CASES}
-        for finding in analyze(store).findings:
-            by_session.setdefault(finding.session_id, []).append(finding)
-    return by_session
-
-
-def only(findings: dict[str, list[Finding]], name: str, rule: str) -> Finding:
-    """The one finding of a rule in a case."""
-    (found,) = [finding for finding in findings[name] if finding.rule == rule]
-    return found
+def findings(tmp_path_factory: pytest.TempPathFactory) -> Findings:
+    return CASES.analyzed(tmp_path_factory.mktemp("rules") / "home", REGISTRY)
 
 
 @pytest.mark.parametrize("each", CASES, ids=lambda each: each.name)
-def test_a_case_is_found_and_its_twin_is_not(
-    findings: dict[str, list[Finding]], each: Case
-) -> None:
+def test_a_case_is_found_and_its_twin_is_not(findings: Findings, each: Case) -> None:
     """Each rule speaks of its own crossing, and is silent once one fact differs."""
     assert sorted(finding.rule for finding in findings[each.name]) == sorted(each.found)
 
 
-def test_no_finding_comes_from_nowhere(findings: dict[str, list[Finding]]) -> None:
+def test_no_finding_comes_from_nowhere(findings: Findings) -> None:
     """Sessions that only help a case are clean."""
     assert {name for name, found in findings.items() if found} <= {case.name for case in CASES}
 
 
 def test_a_relay_is_proved_over_the_place_where_it_was_put(
-    findings: dict[str, list[Finding]],
+    findings: Findings,
 ) -> None:
     """Read, written, read by the other session, written down: the way leads over the board."""
     found = only(findings, "relays", "relay")
@@ -292,14 +244,14 @@ def test_a_relay_is_proved_over_the_place_where_it_was_put(
     assert [nodes[hop.source] for hop in found.chain.hops if hop.crossing] == ["scratch/board"]
 
 
-def test_the_first_tenant_may_let_its_data_be_relayed(findings: dict[str, list[Finding]]) -> None:
+def test_the_first_tenant_may_let_its_data_be_relayed(findings: Findings) -> None:
     """An approval of the tenant whose data it is covers the relay, which stays on record."""
     found = only(findings, "relays-under-a-grant", "relay")
     assert (found.verdict, found.severity) == (Verdict.AUTHORISED, Severity.INFO)
     assert found.evidence.records[0].id == "CHG-lent"
 
 
-def test_a_wrong_answer_names_whose_data_it_holds(findings: dict[str, list[Finding]]) -> None:
+def test_a_wrong_answer_names_whose_data_it_holds(findings: Findings) -> None:
     """The call is the tenant's own; what it was given is another's."""
     found = only(findings, "is-given-a-row-of-another", "tenant-mismatch")
     assert (found.from_tenant, found.to_tenant) == ("acme", "fjord")
@@ -331,7 +283,7 @@ def test_a_relay_is_the_same_for_an_analysis_of_the_latest_calls(tmp_path: Path)
     ],
 )
 def test_a_stale_credential_is_held_against_the_calls_after_its_end(
-    findings: dict[str, list[Finding]], name: str, reason: str, calls: int
+    findings: Findings, name: str, reason: str, calls: int
 ) -> None:
     """Its end is the first moment at which it no longer counts; what came before is no matter."""
     found = only(findings, name, "stale-credential")
@@ -344,7 +296,7 @@ def test_a_stale_credential_is_held_against_the_calls_after_its_end(
     assert len(found.calls) == calls
 
 
-def test_what_is_lent_after_its_end_says_so(findings: dict[str, list[Finding]]) -> None:
+def test_what_is_lent_after_its_end_says_so(findings: Findings) -> None:
     """One finding tells both."""
     found = only(findings, "lends-after-it-was-revoked", "shared-credential")
     assert "credential.revoked" in found.reasons
