@@ -5,7 +5,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from exported import Spans
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+import partywall
 from partywall_collector.store import Store, open_store
 
 
@@ -31,3 +37,34 @@ def store(home: Path) -> Iterator[Store]:
     """
     with open_store(f"chdb://{home}", role="owner") as store:
         yield store
+
+
+@pytest.fixture(scope="module")
+def exporter() -> InMemorySpanExporter:
+    """What the process's own provider exports, with our processor and our propagator."""
+    if not isinstance(trace.get_tracer_provider(), TracerProvider):
+        trace.set_tracer_provider(TracerProvider())
+    provider = partywall.instrument()
+    exporter = InMemorySpanExporter()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    return exporter
+
+
+@pytest.fixture
+def memory(exporter: InMemorySpanExporter) -> Iterator[InMemorySpanExporter]:
+    """The spans of one test."""
+    exporter.clear()
+    yield exporter
+    assert partywall.current_session() is None, "the test leaked its session"
+
+
+@pytest.fixture
+def spans(memory: InMemorySpanExporter) -> Spans:
+    """The spans of one test since it looked last."""
+    return Spans(memory)
+
+
+@pytest.fixture
+def tracer(exporter: InMemorySpanExporter) -> trace.Tracer:
+    """A tracer of the same provider."""
+    return trace.get_tracer("a framework")

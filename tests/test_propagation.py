@@ -1,15 +1,11 @@
 """The binding reaches the hosts that it is meant for, over real sockets, and nobody else."""
 
 import asyncio
-import logging
-import re
-import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 
 import grpc
@@ -24,33 +20,16 @@ from opentelemetry import baggage, propagate, trace
 from opentelemetry import context as context_api
 from opentelemetry.context import Context
 from opentelemetry.instrumentation.requests import RequestsInstrumentor
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind
 
 import partywall
 from partywall import attributes, propagation, settings
-from partywall.propagation import PartywallPropagator
-
-
-@pytest.fixture(scope="module")
-def exporter() -> InMemorySpanExporter:
-    """The process's own provider, with our processor and our propagator."""
-    if not isinstance(trace.get_tracer_provider(), TracerProvider):
-        trace.set_tracer_provider(TracerProvider())
-    provider = partywall.instrument()
-    exporter = InMemorySpanExporter()
-    provider.add_span_processor(SimpleSpanProcessor(exporter))
-    return exporter
 
 
 @pytest.fixture(autouse=True)
-def memory(exporter: InMemorySpanExporter) -> Iterator[InMemorySpanExporter]:
-    exporter.clear()
+def said_anew(memory: InMemorySpanExporter) -> None:
     propagation._said.clear()  # pyright: ignore[reportPrivateUsage]: what was said once, anew
-    yield exporter
-    assert partywall.current_session() is None, "the test leaked its session"
 
 
 @pytest.fixture
@@ -438,102 +417,3 @@ def test_an_mcp_server_in_a_process_of_its_own_is_bound_by_its_caller(
                 return str((await client.call_tool("look_up", {})).content)
 
     assert f"'{answer}'" in asyncio.run(main())
-
-
-# --- the propagator itself ---------------------------------------------------------------------
-
-
-def test_the_propagator_of_the_process_is_kept_inside_ours() -> None:
-    """A second `instrument` puts nothing around it again."""
-    present = propagate.get_global_textmap()
-    assert isinstance(present, PartywallPropagator)
-    partywall.instrument()
-    assert propagate.get_global_textmap() is present
-    assert present.fields == {"traceparent", "tracestate", "baggage"}
-
-
-@pytest.mark.parametrize("order", ["tracecontext,partywall", "tracecontext,baggage,partywall"])
-def test_a_process_may_name_it_in_its_environment(order: str) -> None:
-    """Without `instrument`: the binding goes out and comes in all the same."""
-    code = """
-import partywall
-from opentelemetry import baggage, context, propagate
-from opentelemetry.context import Context
-with partywall.session(tenant="acme"):
-    headers = {}
-    partywall.inject(headers, host="crm.internal")
-context.attach(propagate.extract(headers, context=Context()))
-leaked = {}
-propagate.inject(leaked)
-print(partywall.current_session().tenant, dict(baggage.get_all()), leaked)
-"""
-    environment = {
-        "OTEL_PROPAGATORS": order,
-        settings.TRUST_INBOUND.name: "1",
-        settings.PROPAGATE_HOSTS.name: "crm.internal",
-    }
-    done = subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60
-    )
-    assert (done.stdout, done.stderr) == ("acme {} {}\n", "")
-
-
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        ("propagate_to=['crm.internal'], trust_inbound=True", "acme"),
-        ("propagate_to=['crm.internal']", None),
-        ("propagate_to=[], trust_inbound=True", None),
-        ("trust_inbound=True", None),
-    ],
-)
-def test_what_is_said_in_code_wins_over_the_environment(arguments: str, said: str | None) -> None:
-    """Also an empty list, and a switch that is off."""
-    code = f"""
-import partywall
-partywall.instrument({arguments})
-from opentelemetry import propagate
-from opentelemetry.context import Context
-headers = {{}}
-with partywall.session(tenant="acme"):
-    partywall.inject(headers, host="crm.internal")
-session = partywall.current_session(propagate.extract(headers, context=Context()))
-print(session and session.tenant)
-"""
-    environment = {"OTEL_TRACES_EXPORTER": "none", settings.PROPAGATE_HOSTS.name: "other.example"}
-    done = subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60
-    )
-    assert done.stdout == f"{said}\n"
-
-
-def test_a_fault_of_ours_does_not_break_the_request(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    """A setting that went wrong after the start, or anything else."""
-    monkeypatch.setenv(settings.TRUST_INBOUND.name, "perhaps")
-    with caplog.at_level(logging.WARNING, "partywall"):
-        propagate.extract(BOUND, context=Context())
-    assert "a binding could not be received" in caplog.text
-
-
-def test_a_list_that_is_one_string_is_refused() -> None:
-    with pytest.raises(partywall.InstrumentError, match=r"propagate_to=\[\.\.\.\]"):
-        partywall.instrument(propagate_to="crm.internal")
-
-
-# --- the guide ---------------------------------------------------------------------------------
-
-PAGE = Path(__file__).parent.parent / "docs" / "propagation.md"
-SAID = ("acme\n", "acme\n", "acme REQ-7\n")
-
-
-def test_the_guides_examples_run_as_they_stand() -> None:
-    examples = re.findall(
-        r"^```python\n(.*?)^```", PAGE.read_text("utf-8"), re.DOTALL | re.MULTILINE
-    )
-    for example, said in zip(examples, SAID, strict=True):
-        done = subprocess.run(
-            [sys.executable, "-c", example], env={}, capture_output=True, text=True, timeout=60
-        )
-        assert (done.stdout, done.stderr) == (said, "")

@@ -1,4 +1,4 @@
-"""What a session records about itself: numbers, its end, who acts for whom, and hand-offs."""
+"""What a session records about itself: numbers, its end, and who acts for whom."""
 
 import asyncio
 import json
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from exported import facts, taken
 from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry import trace
@@ -19,43 +20,10 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 import partywall
-from partywall import attributes, conventions, parts, processor, remote, settings
+from partywall import attributes, parts, processor, settings
 from partywall.sessions import LONGEST_CHAIN, Session
 
 GUIDE = Path(__file__).parent.parent / "docs" / "instrumentation.md"
-
-
-@pytest.fixture(scope="module")
-def provider() -> TracerProvider:
-    """The process's own provider, with our processor."""
-    if not isinstance(trace.get_tracer_provider(), TracerProvider):
-        trace.set_tracer_provider(TracerProvider())
-    return partywall.instrument()
-
-
-@pytest.fixture(scope="module")
-def exporter(provider: TracerProvider) -> InMemorySpanExporter:
-    exporter = InMemorySpanExporter()
-    provider.add_span_processor(SimpleSpanProcessor(exporter))
-    return exporter
-
-
-@pytest.fixture
-def memory(exporter: InMemorySpanExporter) -> Iterator[InMemorySpanExporter]:
-    exporter.clear()
-    yield exporter
-    assert partywall.current_session() is None, "the test leaked its session"
-
-
-def facts(span: ReadableSpan) -> dict[str, Any]:
-    return dict(span.attributes or {})
-
-
-def taken(memory: InMemorySpanExporter) -> list[dict[str, Any]]:
-    """The attributes of what was exported, with the name, in order of their numbers."""
-    found = [facts(span) | {"name": span.name} for span in memory.get_finished_spans()]
-    memory.clear()
-    return sorted(found, key=lambda said: said.get(attributes.SESSION_SEQUENCE, 0))
 
 
 def work(name: str = "work") -> None:
@@ -369,87 +337,6 @@ def test_a_chain_that_names_nobody_is_refused(actors: Any) -> None:
         partywall.session(tenant="acme", actors=actors)
 
 
-# --- hand-offs ---------------------------------------------------------------------------------
-
-
-def test_a_handoff_is_a_span_and_a_session_that_goes_on(memory: InMemorySpanExporter) -> None:
-    """Its own identity acts now, for the same customer, request and person, in the same run."""
-    with (
-        partywall.session(
-            tenant="acme",
-            request="REQ-7",
-            identity="triage",
-            on_behalf_of="p.h",
-            approval="CHG-1",
-            credential="cred-1",
-        ) as outer,
-        partywall.handoff("billing", identity="billing") as inner,
-    ):
-        work()
-    spans = {said["name"]: said for said in taken(memory)}
-    handed, worked = spans["handoff to billing"], spans["work"]
-    assert conventions.step(handed["name"], handed) == "handoff"
-    assert handed[attributes.SESSION_ID] == outer.id
-    assert worked[attributes.SESSION_ID] == inner.id != outer.id
-    assert worked[attributes.AGENT_NAME] == "billing"
-    assert worked[attributes.ACTOR_CHAIN] == ("billing", "triage")
-    assert (inner.request, inner.on_behalf_of, inner.approval) == ("REQ-7", "p.h", "CHG-1")
-    assert (inner.credential, inner.run) == ("", outer.run)
-
-
-def test_a_handoff_to_another_tenant_takes_nothing_but_the_run_and_the_chain(
-    memory: InMemorySpanExporter,
-) -> None:
-    """The customer who is entered has approved nothing, and knows no such request."""
-    with (
-        partywall.session(
-            tenant="acme", request="REQ-7", identity="triage", on_behalf_of="p.h", approval="CHG-1"
-        ) as outer,
-        partywall.handoff("billing", tenant="fjord", identity="billing") as inner,
-    ):
-        pass
-    assert inner.tenant == "fjord"
-    assert (inner.request, inner.on_behalf_of, inner.approval) == ("", "", "")
-    assert inner.actors == ("billing", "triage")
-    assert inner.run == outer.run
-    memory.clear()
-
-
-def test_the_work_hangs_below_the_handoff(memory: InMemorySpanExporter) -> None:
-    """The chain from the one customer to the other is in the trace itself."""
-    with partywall.session(tenant="acme"), partywall.handoff("billing", tenant="fjord"):
-        work()
-    spans = {span.name: span for span in memory.get_finished_spans()}
-    parent = spans["work"].parent
-    handed = spans["handoff to billing"].context
-    assert parent is not None
-    assert handed is not None
-    assert parent.span_id == handed.span_id
-    memory.clear()
-
-
-def test_a_decorated_sub_agent_is_handed_to_at_each_call(memory: InMemorySpanExporter) -> None:
-    @partywall.handoff("billing")
-    async def billing() -> str:
-        work()
-        session = partywall.current_session()
-        return session.agent if session else ""
-
-    with partywall.session(tenant="acme"):
-        assert asyncio.run(billing()) == "billing"
-    assert [said["name"] for said in taken(memory)].count("handoff to billing") == 1
-
-
-def test_a_handoff_outside_a_session_is_refused() -> None:
-    with (
-        pytest.raises(partywall.BindingError, match=r"handoff\('billing'\) outside a session"),
-        partywall.handoff("billing"),
-    ):
-        pass
-    with pytest.raises(partywall.BindingError, match="agent is empty"):
-        partywall.handoff(" ")
-
-
 # --- a process that is bound as a whole --------------------------------------------------------
 
 
@@ -507,63 +394,6 @@ def test_a_nul_costs_its_variable_and_not_the_subprocess(
     assert environment["PARTYWALL_TENANT"] == "acme"
     assert "PARTYWALL_REQUEST" not in environment
     assert "holds a NUL" in caplog.text
-
-
-# --- sessions of other processes ---------------------------------------------------------------
-
-
-@given(
-    st.dictionaries(st.sampled_from(sorted(settings.BINDING.values())), st.text(max_size=40)),
-    st.lists(st.text(min_size=1, max_size=20), max_size=20),
-)
-def test_what_is_sent_arrives_as_it_was(facts: dict[str, str], chain: list[str]) -> None:
-    """For any text in any fact: the session of the other process says the same."""
-    said = {name: text for name, text in facts.items() if text.strip()}
-    said[attributes.TENANT_ID] = "acme"
-    said[attributes.ACTOR_CHAIN] = settings.joined(tuple(chain))
-    first = remote.adopt(said)
-    assert first is not None
-    sent = remote.wire(first)
-    assert remote.adopt(sent) is first, "a message to itself finds its own session"
-    del sent[attributes.SESSION_PART]
-    again = remote.adopt(sent)
-    assert again is not None
-    assert dict(again.attributes) == dict(first.attributes)
-    assert first.actors == tuple(chain)[:LONGEST_CHAIN]
-
-
-def test_sessions_of_other_processes_are_kept_up_to_a_number(
-    memory: InMemorySpanExporter, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A caller that sends ever new sessions does not fill the memory."""
-    monkeypatch.setattr(remote, "KEPT", 10)
-    first = remote.adopt({attributes.TENANT_ID: "acme", attributes.SESSION_ID: "first"})
-    assert first is not None
-    with trace.use_span(
-        trace.get_tracer("x").start_span("served", context=first.context()), end_on_exit=True
-    ):
-        pass
-    for n in range(2000):
-        remote.adopt({attributes.TENANT_ID: "acme", attributes.SESSION_ID: str(n)})
-    assert len(remote._adopted) <= 1000  # pyright: ignore[reportPrivateUsage]: its size
-    memory.clear()
-
-
-def test_a_message_that_names_no_tenant_binds_nothing() -> None:
-    assert remote.adopt({attributes.SESSION_ID: "s-1"}) is None
-    assert remote.adopt({attributes.TENANT_ID: "  "}) is None
-
-
-def test_part_ids_of_others_are_not_believed() -> None:
-    """A part known here counts only together with its tenant."""
-    with partywall.session(tenant="acme") as session:
-        forged = remote.adopt(
-            {attributes.TENANT_ID: "fjord", attributes.SESSION_PART: session.part.id}
-        )
-        assert forged is not None
-        assert forged is not session
-        assert forged.tenant == "fjord"
-    assert parts.known(7) is None
 
 
 # --- the guide ---------------------------------------------------------------------------------

@@ -10,38 +10,19 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from typing import Any, cast
 
 import pytest
+from exported import facts
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from opentelemetry import trace
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 import partywall
 from partywall import attributes, threads
-
-
-@pytest.fixture(scope="module")
-def exporter() -> InMemorySpanExporter:
-    """The process's own provider, with our processor; its threads keep the session."""
-    if not isinstance(trace.get_tracer_provider(), TracerProvider):
-        trace.set_tracer_provider(TracerProvider())
-    provider = partywall.instrument()
-    exporter = InMemorySpanExporter()
-    provider.add_span_processor(SimpleSpanProcessor(exporter))
-    return exporter
-
-
-@pytest.fixture
-def memory(exporter: InMemorySpanExporter) -> Iterator[InMemorySpanExporter]:
-    exporter.clear()
-    yield exporter
-    assert partywall.current_session() is None, "the test leaked its session"
 
 
 def tenants(memory: InMemorySpanExporter) -> list[Any]:
@@ -49,10 +30,6 @@ def tenants(memory: InMemorySpanExporter) -> list[Any]:
     found = [span for span in memory.get_finished_spans() if span.name != attributes.SESSION_CLOSE]
     memory.clear()
     return [(span.name, facts(span).get(attributes.TENANT_ID)) for span in found]
-
-
-def facts(span: ReadableSpan) -> dict[str, Any]:
-    return dict(span.attributes or {})
 
 
 def work(name: str = "work") -> str:

@@ -7,10 +7,8 @@ from collections.abc import AsyncGenerator, Generator, Iterator
 from typing import Any
 
 import pytest
+from exported import Spans, facts
 from opentelemetry import trace
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import StatusCode
 
 import partywall
@@ -18,52 +16,6 @@ from partywall import attributes, identifiers
 from partywall.errors import BindingError
 
 SECRET = "DE89370400440532013000"
-
-
-class Spans:
-    """What was exported since the last look, but for the close records of sessions."""
-
-    def __init__(self, memory: InMemorySpanExporter) -> None:
-        self._memory = memory
-
-    def take(self) -> list[ReadableSpan]:
-        found = self._memory.get_finished_spans()
-        self._memory.clear()
-        return [span for span in found if span.name != attributes.SESSION_CLOSE]
-
-    def one(self) -> ReadableSpan:
-        (span,) = self.take()
-        return span
-
-    def tenants(self) -> list[object]:
-        return [facts(span).get(attributes.TENANT_ID) for span in self.take()]
-
-
-def facts(span: ReadableSpan) -> dict[str, object]:
-    return dict(span.attributes or {})
-
-
-@pytest.fixture(scope="module")
-def memory() -> InMemorySpanExporter:
-    """The process's own provider, with our processor: what `tool` writes to."""
-    if not isinstance(trace.get_tracer_provider(), TracerProvider):
-        trace.set_tracer_provider(TracerProvider())
-    provider = partywall.instrument()
-    exporter = InMemorySpanExporter()
-    provider.add_span_processor(SimpleSpanProcessor(exporter))
-    return exporter
-
-
-@pytest.fixture
-def spans(memory: InMemorySpanExporter) -> Iterator[Spans]:
-    memory.clear()
-    yield Spans(memory)
-    assert partywall.current_session() is None, "the test leaked its session"
-
-
-@pytest.fixture
-def tracer(memory: InMemorySpanExporter) -> trace.Tracer:
-    return trace.get_tracer("a framework")
 
 
 @partywall.tool

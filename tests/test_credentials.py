@@ -1,23 +1,19 @@
-"""Approvals and credentials: on every span of a block, revoked however it ends, no secret seen."""
+"""Credentials: on every span of a block, revoked however it ends, no secret seen."""
 
 import asyncio
 import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from exported import event, event_names, events, fact, named
 from hypothesis import given
 from hypothesis import strategies as st
-from opentelemetry import trace
-from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
-from opentelemetry.sdk.trace import Event, ReadableSpan, TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 import partywall
@@ -26,58 +22,21 @@ from partywall.credentials import Issued
 
 SECRET = "s3cr3t-4kQ7vZx9-canary"
 KEY = "ab" * 32
-
-
-@pytest.fixture(scope="module")
-def memory() -> InMemorySpanExporter:
-    if not isinstance(trace.get_tracer_provider(), TracerProvider):
-        trace.set_tracer_provider(TracerProvider())
-    provider = partywall.instrument()
-    exporter = InMemorySpanExporter()
-    provider.add_span_processor(SimpleSpanProcessor(exporter))
-    return exporter
+WORK = "execute_tool work"
 
 
 @pytest.fixture(autouse=True)
 def clean(memory: InMemorySpanExporter, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    memory.clear()
     monkeypatch.setenv(settings.FINGERPRINT_KEY.name, KEY)
     monkeypatch.setattr(credentials, "_said", set[str]())
     yield
     for span in memory.get_finished_spans():
         assert SECRET not in span.to_json()
-    assert partywall.current_session() is None, "the test leaked its session"
 
 
 @partywall.tool
 def work() -> str:
     return "done"
-
-
-def spans(memory: InMemorySpanExporter, name: str = "execute_tool work") -> list[ReadableSpan]:
-    return [span for span in memory.get_finished_spans() if span.name == name]
-
-
-def fact(span: ReadableSpan, name: str) -> object:
-    return (span.attributes or {}).get(name)
-
-
-def events(memory: InMemorySpanExporter) -> list[Event]:
-    return [
-        event
-        for span in memory.get_finished_spans()
-        for event in span.events
-        if event.name.startswith(attributes.NAMESPACE)
-    ]
-
-
-def event(memory: InMemorySpanExporter, name: str) -> dict[str, object]:
-    (found,) = [event for event in events(memory) if event.name == name]
-    return dict(found.attributes or {})
-
-
-def names(memory: InMemorySpanExporter) -> list[str]:
-    return [event.name for event in events(memory)]
 
 
 class Vault:
@@ -118,38 +77,6 @@ def fail(error: BaseException) -> Callable[[], object]:
     return failing
 
 
-def bound() -> partywall.Session:
-    session = partywall.current_session()
-    assert session is not None
-    return session
-
-
-# Approvals
-
-
-def test_every_span_inside_carries_the_approval_and_the_session(
-    memory: InMemorySpanExporter,
-) -> None:
-    """Before and after the block the session's own approval holds."""
-    with partywall.session(tenant="acme", request="REQ-7", approval="STANDING"):
-        work()
-        with partywall.approval("CHG-1", approver="p.h@acme"):
-            work()
-            assert bound().approval == "CHG-1"
-        work()
-    assert [fact(span, attributes.APPROVAL_ID) for span in spans(memory)] == [
-        "STANDING",
-        "CHG-1",
-        "STANDING",
-    ]
-    assert {fact(span, attributes.REQUEST_ID) for span in spans(memory)} == {"REQ-7"}
-    assert len({fact(span, attributes.SESSION_PART) for span in spans(memory)}) == 1
-    assert event(memory, attributes.APPROVAL_USED) == {
-        attributes.APPROVAL_ID: "CHG-1",
-        attributes.APPROVAL_APPROVER: "p.h@acme",
-    }
-
-
 def test_numbers_of_spans_go_on_without_a_gap(memory: InMemorySpanExporter) -> None:
     """The block is no session of its own: its spans are counted by the same close record."""
     with partywall.session(tenant="acme"):
@@ -159,73 +86,8 @@ def test_numbers_of_spans_go_on_without_a_gap(memory: InMemorySpanExporter) -> N
     finished = memory.get_finished_spans()
     numbers = sorted(int(str(fact(span, attributes.SESSION_SEQUENCE))) for span in finished)
     assert numbers == list(range(1, len(finished) + 1))
-    (close,) = spans(memory, attributes.SESSION_CLOSE)
+    (close,) = named(memory, attributes.SESSION_CLOSE)
     assert fact(close, attributes.SESSION_SPANS) == len(finished)
-
-
-def test_the_event_goes_on_the_sessions_own_span_where_one_is_open(
-    memory: InMemorySpanExporter,
-) -> None:
-    tracer = trace.get_tracer("t")
-    with (
-        partywall.session(tenant="acme"),
-        tracer.start_as_current_span("agent"),
-        partywall.approval("CHG-1"),
-    ):
-        pass
-    (span,) = spans(memory, "agent")
-    assert [event.name for event in span.events] == [attributes.APPROVAL_USED]
-
-
-def test_an_approval_decorates_functions_of_any_kind(memory: InMemorySpanExporter) -> None:
-    @partywall.approval("CHG-1")
-    async def asynchronous() -> str:
-        return work()
-
-    @partywall.approval("CHG-1")
-    def generating() -> Generator[str]:
-        yield work()
-
-    with partywall.session(tenant="acme"):
-        asyncio.run(asynchronous())
-        assert [*generating()] == ["done"]
-    assert [fact(span, attributes.APPROVAL_ID) for span in spans(memory)] == ["CHG-1", "CHG-1"]
-    assert names(memory) == [attributes.APPROVAL_USED] * 2
-
-
-def test_an_approval_never_counts_for_an_inner_session_of_another_tenant(
-    memory: InMemorySpanExporter,
-) -> None:
-    with partywall.session(tenant="acme"), partywall.approval("CHG-1"):
-        with partywall.session(tenant="fjord"):
-            work()
-        with partywall.handoff("billing", tenant="fjord"):
-            work()
-        with partywall.handoff("billing"):
-            work()
-    assert [fact(span, attributes.APPROVAL_ID) for span in spans(memory)] == [None, None, "CHG-1"]
-
-
-def test_a_thread_and_a_context_made_from_a_parent_span_keep_the_approval(
-    memory: InMemorySpanExporter,
-) -> None:
-    """Frameworks start spans from the parent alone; what it relies on is read from it."""
-    with partywall.session(tenant="acme"), partywall.approval("CHG-1"):
-        with ThreadPoolExecutor(1) as pool:
-            pool.submit(work).result()
-        with trace.get_tracer("t").start_as_current_span("agent") as parent:
-            alone = trace.set_span_in_context(parent, Context())
-            trace.get_tracer("t").start_span("child", alone).end()
-    (child,) = spans(memory, "child")
-    assert fact(child, attributes.APPROVAL_ID) == "CHG-1"
-    assert fact(child, attributes.TENANT_SOURCE) == "parent"
-    assert fact(spans(memory)[0], attributes.APPROVAL_ID) == "CHG-1"
-
-
-@pytest.mark.parametrize("id", ["", "  "])
-def test_an_approval_without_a_number_is_refused(id: str) -> None:
-    with pytest.raises(partywall.BindingError, match="empty"):
-        partywall.approval(id)
 
 
 def test_outside_a_session_neither_an_approval_nor_a_credential_begins() -> None:
@@ -235,9 +97,6 @@ def test_outside_a_session_neither_an_approval_nor_a_credential_begins() -> None
     with pytest.raises(partywall.BindingError, match="outside a session"):
         partywall.credential(vault).__enter__()
     assert not vault.live
-
-
-# Credentials
 
 
 def test_a_credential_is_issued_used_and_revoked(memory: InMemorySpanExporter) -> None:
@@ -252,7 +111,7 @@ def test_a_credential_is_issued_used_and_revoked(memory: InMemorySpanExporter) -
             assert vault.live
         assert not vault.live
         work()
-    inside, outside = spans(memory)
+    inside, outside = named(memory, WORK)
     assert fact(inside, attributes.CREDENTIAL_ID) == "lease-1"
     assert fact(inside, attributes.CREDENTIAL_EXPIRES) == int(end.timestamp() * 1000)
     assert fact(inside, attributes.APPROVAL_ID) == "CHG-1"
@@ -279,7 +138,7 @@ def test_it_is_revoked_however_the_block_ends(
     ):
         raise error
     assert not vault.live
-    assert attributes.CREDENTIAL_REVOKED in names(memory)
+    assert attributes.CREDENTIAL_REVOKED in event_names(memory)
 
 
 @pytest.mark.parametrize("kind", [Vault, AsyncVault])
@@ -304,8 +163,8 @@ def test_a_cancelled_task_revokes_its_credential(
 
     asyncio.run(main())
     assert not vault.live
-    assert fact(spans(memory)[0], attributes.CREDENTIAL_ID) == "lease-1"
-    assert names(memory) == [attributes.CREDENTIAL_ISSUED, attributes.CREDENTIAL_REVOKED]
+    assert fact(named(memory, WORK)[0], attributes.CREDENTIAL_ID) == "lease-1"
+    assert event_names(memory) == [attributes.CREDENTIAL_ISSUED, attributes.CREDENTIAL_REVOKED]
 
 
 @pytest.mark.parametrize("kind", [Vault, AsyncVault])
@@ -336,7 +195,7 @@ def test_a_block_that_did_its_work_does_not_fail_on_the_revocation(
     vault.on_revoke = fail(OSError())
     with partywall.session(tenant="acme"), partywall.credential(vault):
         work()
-    assert attributes.CREDENTIAL_REVOKE_FAILED in names(memory)
+    assert attributes.CREDENTIAL_REVOKE_FAILED in event_names(memory)
 
 
 @pytest.mark.parametrize("kind", [Vault, AsyncVault])
@@ -373,7 +232,7 @@ def test_an_issuer_that_hangs_fails_in_time_and_its_late_credential_is_revoked(
     ):
         work()
     assert time.monotonic() - begin < 5
-    assert not spans(memory)
+    assert not named(memory, WORK)
     assert event(memory, attributes.CREDENTIAL_ISSUE_FAILED)["error.type"] == "timeout"
     gate.set()
     assert revoked.wait(5)
@@ -437,9 +296,12 @@ def test_an_expired_credential_is_given_back_and_the_block_does_not_run(
         partywall.credential(vault),
     ):
         work()
-    assert not spans(memory)
+    assert not named(memory, WORK)
     assert not vault.live
-    assert names(memory) == [attributes.CREDENTIAL_REVOKED, attributes.CREDENTIAL_ISSUE_FAILED]
+    assert event_names(memory) == [
+        attributes.CREDENTIAL_REVOKED,
+        attributes.CREDENTIAL_ISSUE_FAILED,
+    ]
 
 
 @pytest.mark.parametrize(
