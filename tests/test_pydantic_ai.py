@@ -3,6 +3,7 @@
 The model is scripted, everything else is what a user runs.
 """
 
+import asyncio
 from collections.abc import Iterator
 
 import pytest
@@ -51,7 +52,7 @@ def test_every_span_of_a_run_is_bound_and_a_call_is_one_span(memory: InMemorySpa
         return "done"
 
     with partywall.session(tenant="acme", request="REQ-7"):
-        agent.run_sync("What does Acme owe?")
+        asyncio.run(agent.run("What does Acme owe?"))
     spans = memory.get_finished_spans()
     assert {facts(span).get(attributes.TENANT_ID) for span in spans} == {"acme"}
     steps = {span.name: conventions.step(span.name, facts(span)) for span in spans}
@@ -86,7 +87,7 @@ def test_a_sub_agent_in_a_session_of_its_own_is_bound_to_that(
             return (await helper.run(question)).output
 
     with partywall.session(tenant="acme", request="REQ-7"):
-        triage.run_sync("hello")
+        asyncio.run(triage.run("hello"))
     bound = {span.name: facts(span)[attributes.TENANT_ID] for span in memory.get_finished_spans()}
     assert bound["invoke_agent helper"] == "fjord"
     assert bound["execute_tool ask_helper"] == "acme"
