@@ -7,12 +7,14 @@ from typing import Literal
 from partywall.identifiers import KINDS, Identifier, find
 from partywall_analyzer.introduction.facts import CallFacts
 from partywall_analyzer.introduction.history import History, Seen
+from partywall_analyzer.introduction.payload import smuggled
 from partywall_collector.registry.actions import VISITS
 from partywall_collector.registry.request import Item, RequestFacts
 
 Verdict = Literal["delegated", "not delegated", "unknown"]
 IsOwn = Callable[[Identifier], bool]
 
+CARRIES = "the call carries a link or address from content that the request does not stand behind"
 FORMED = frozenset(kind.name for kind in KINDS if kind.pattern)
 
 
@@ -27,6 +29,24 @@ class Introduction:
 
 
 def judge_introduction(
+    history: History, call: CallFacts, party: Identifier, is_own: IsOwn
+) -> Introduction:
+    """Judge one foreign party of a call by the request and the earlier calls of its session.
+
+    A party that is right is still refused if the call carries what nobody asked for to it; where
+    the request itself names the party, that leaves the verdict open.
+    """
+    made = _judge_party(history, call, party, is_own)
+    if made.verdict != "delegated" or call.operation in VISITS:
+        return made
+    along = smuggled(history, call)
+    if not along:
+        return made
+    verdict: Verdict = "unknown" if made.rank == "request" else "not delegated"
+    return Introduction(verdict, CARRIES, _refs(along), along[0].introduced.rank)
+
+
+def _judge_party(
     history: History,
     call: CallFacts,
     party: Identifier,
@@ -34,7 +54,7 @@ def judge_introduction(
     *,
     through_links: bool = True,
 ) -> Introduction:
-    """Judge one foreign party of a call by the request and the earlier calls of its session.
+    """The decision table, without a look at what goes along.
 
     Authority: the request, then the value of a field, then a text, then a text behind a link that
     was itself delegated. A lower one counts only where no higher one answers, and a text only if
@@ -61,8 +81,9 @@ def judge_introduction(
     if not looks and all(item.only_asks for item in request.items):
         return _refused("the request is only a question", seen)
 
+    asking = tuple(item for item in request.items if looks or item.reaches)
     fields = [found for found in seen if found.introduced.rank == "scalar"]
-    pointed = [found for found in fields if found.items]
+    pointed = [found for found in fields if any(item in asking for item in found.items)]
     if pointed:
         return _delegated("the value of a field that the request points at", pointed)
     better = has_form and history.offers_another(party.kind, "scalar", value, upto)
@@ -70,7 +91,6 @@ def judge_introduction(
     if inside and not better:
         return _delegated("the value of a field, and no other is pointed at", inside)
 
-    asking = tuple(item for item in request.items if looks or item.reaches)
     if not asking:
         return _refused("the request asks for nothing that reaches anybody", seen)
     texts = [found for found in seen if found.introduced.rank == "text"]
@@ -120,7 +140,7 @@ def _names_another(items: Sequence[Item], kind: str, is_own: IsOwn) -> bool:
 def _was_delegated(history: History, call: CallFacts, is_own: IsOwn) -> bool:
     """Whether every foreign party of an earlier call was itself delegated by content."""
     verdicts = [
-        judge_introduction(history, call, party, is_own, through_links=False)
+        _judge_party(history, call, party, is_own, through_links=False)
         for party in call.parties
         if not is_own(party)
     ]
