@@ -6,6 +6,7 @@ from importlib import import_module
 from pkgutil import iter_modules
 from typing import Final
 
+from partywall_analyzer.keys import Key
 from partywall_analyzer.model import Proof, Severity
 from partywall_collector.store import statement
 
@@ -16,11 +17,13 @@ _PLACE: Final = "-- {rule}"
 class Rule:
     """What makes a crossing, how it is told, and where it belongs in the frameworks.
 
+    `opens` is the key that its findings are a function of (docs/analyzer.md, "Writing a rule").
     `direct` is the proof of a crossing that one record shows; None where a witness path must
     grade it. The ids of `frameworks` are those of docs/rules.md.
     """
 
     id: str
+    opens: Key
     title: str
     sentence: str
     frameworks: tuple[str, ...]

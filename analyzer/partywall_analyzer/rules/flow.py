@@ -12,11 +12,13 @@ over two sessions; parties outside all tenants without a fingerprint.
 
 from typing import Final
 
+from partywall_analyzer.keys import Key
 from partywall_analyzer.model import Severity
 from partywall_analyzer.rules import Rule
 
 RULE: Final = Rule(
     id="flow",
+    opens=Key.SESSION,
     title="Data of {from_name} went {to_where}",
     sentence="{who}, working for {session_name}, read {source_dataset} of {from_name} and then "
     "{acted} {target}{of_target}{times}{after}.",

@@ -10,11 +10,13 @@ rule.
 
 from typing import Final
 
+from partywall_analyzer.keys import Key
 from partywall_analyzer.model import Proof, Severity
 from partywall_analyzer.rules import Rule
 
 RULE: Final = Rule(
     id="foreign-dataset",
+    opens=Key.SESSION,
     title="{from_name} reached a dataset of {to_name}",
     sentence="{who}, working for {from_name}, {acted} {dataset}{times}. "
     "The dataset belongs to {to_name}.",

@@ -9,11 +9,13 @@ that the request names, calls that failed, and tools whose rule names no party a
 
 from typing import Final
 
+from partywall_analyzer.keys import Key
 from partywall_analyzer.model import Proof, Severity
 from partywall_analyzer.rules import Rule
 
 RULE: Final = Rule(
     id="foreign-party",
+    opens=Key.SESSION,
     title="{from_name} reached {party}, {of_whom}",
     sentence="{who}, working for {from_name}, {acted} {party}, {of_whom},{times}. "
     "The registry does not list it for {from_name}, and the request does not name it.",

@@ -10,11 +10,13 @@ trace, and a sub-agent that keeps the tenant of its parent while it works on ano
 
 from typing import Final
 
+from partywall_analyzer.keys import Key
 from partywall_analyzer.model import Proof, Severity
 from partywall_analyzer.rules import Rule
 
 RULE: Final = Rule(
     id="handoff",
+    opens=Key.TRACE,
     title="A run of {from_name} went on as {to_name}",
     sentence="A run for {from_name} went on as {to_name}{times}, carried out by {by_whom}.",
     frameworks=(

@@ -14,11 +14,13 @@ rule names; values held by more than eight tenants; values that were paraphrased
 
 from typing import Final
 
+from partywall_analyzer.keys import Key
 from partywall_analyzer.model import Severity
 from partywall_analyzer.rules import Rule
 
 RULE: Final = Rule(
     id="relay",
+    opens=Key.SESSION,
     title="Data of {from_name} reached {to_name} over another session",
     sentence="{who}, working for {session_name}, called {tool}{on_dataset} with what another "
     "session had read from {source_dataset} of {from_name}{times}{after}.",

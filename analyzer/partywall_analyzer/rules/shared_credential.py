@@ -10,11 +10,13 @@ What it does not see: calls whose spans carry no credential id, and one secret u
 
 from typing import Final
 
+from partywall_analyzer.keys import Key
 from partywall_analyzer.model import Proof, Severity
 from partywall_analyzer.rules import Rule
 
 RULE: Final = Rule(
     id="shared-credential",
+    opens=Key.CREDENTIAL,
     title="Credential of {from_name} used for {to_name}",
     sentence="{who}, working for {to_name}, used credential {credential} of {from_name}{times}.",
     frameworks=(

@@ -10,11 +10,13 @@ used for another tenant is `shared-credential`, which names its end too.
 
 from typing import Final
 
+from partywall_analyzer.keys import Key
 from partywall_analyzer.model import Proof, Severity
 from partywall_analyzer.rules import Rule
 
 RULE: Final = Rule(
     id="stale-credential",
+    opens=Key.CREDENTIAL,
     title="Credential of {from_name} used after its end",
     sentence="{who}, working for {to_name}, used credential {credential} after its end{times}.",
     frameworks=(

@@ -14,11 +14,13 @@ address of one supplier, looks the same if an answer holds nothing else.
 
 from typing import Final
 
+from partywall_analyzer.keys import Key
 from partywall_analyzer.model import Proof, Severity
 from partywall_analyzer.rules import Rule
 
 RULE: Final = Rule(
     id="tenant-mismatch",
+    opens=Key.SESSION,
     title="{from_name} was given data of {to_name}",
     sentence="{who}, working for {from_name}, {acted} {dataset}{times}. "
     "The answer holds what was known from {source_dataset} of {to_name}.",

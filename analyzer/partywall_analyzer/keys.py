@@ -1,0 +1,15 @@
+"""The keys at which tenants meet, and by which a rule is opened."""
+
+from enum import StrEnum
+
+
+class Key(StrEnum):
+    """What a rule needs whole to speak of a crossing; its value is the column that holds the key.
+
+    When something that a key's findings depend on changes, the key is dirty: all that belongs to it
+    is opened, its rules run again, and what they say replaces what stood in the ledger.
+    """
+
+    SESSION = "session_id"
+    TRACE = "trace_id"
+    CREDENTIAL = "credential_id"
