@@ -367,29 +367,6 @@ def test_the_real_exporters_come_back_to_a_full_spool(full: Served) -> None:
     assert results == [SpanExportResult.SUCCESS] * 2
 
 
-def test_a_new_token_works_at_once_and_a_revoked_one_stops(served: Served, store: Store) -> None:
-    """An unknown token is looked up in the registry; a newer row of a principal replaces it."""
-    add_principal(store, "late", "old", "acme")
-    served.principals.refresh()
-    assert served.principals.find("old") is not None
-    add_principal(store, "late", "new", "acme")
-    served.principals.refresh()
-    assert served.principals.find("old") is None
-    assert served.principals.find("new") is not None
-    add_principal(store, "late", "")
-    served.principals.refresh()
-    assert served.principals.find("new") is None
-
-
-def test_unknown_tokens_do_not_become_database_load(served: Served, store: Store) -> None:
-    """The registry is asked at most once a second, however many wrong tokens arrive."""
-    served.principals.refresh()
-    add_principal(store, "later", "unknown yet", "acme")
-    assert served.principals.find("unknown yet") is None
-    threading.Event().wait(1.05)
-    assert served.principals.find("unknown yet") is not None
-
-
 @pytest.mark.parametrize("protocol", ["grpc", "http"])
 def test_a_port_that_is_taken_is_named_by_its_key(store: Store, protocol: str) -> None:
     """The error says which key, which endpoint and what to do; what was started is stopped."""

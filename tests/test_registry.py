@@ -66,6 +66,7 @@ VALUES: dict[Form, st.SearchStrategy[Any]] = {
     Form.PATTERNS: st.lists(patterns, max_size=3),
     Form.TEMPLATES: st.lists(st.sampled_from(["a", "file/{path}", "{a}{b}"]), max_size=2),
     Form.OPERATION: st.sampled_from(["read", "{op}"]),
+    Form.SPIFFE_ID: st.from_regex(r"\Aspiffe://[a-z0-9.-]{1,20}(/[a-z0-9]{1,9}){1,3}\Z"),
     Form.PUBLIC_KEY: st.builds(lambda: new_key()[1]),
     Form.DIGEST: st.binary(min_size=32, max_size=32).map(bytes.hex),
     Form.IDENTIFIERS: st.lists(st.fixed_dictionaries({"kind": texts, "value": texts}), max_size=2),
@@ -74,7 +75,10 @@ VALUES: dict[Form, st.SearchStrategy[Any]] = {
 
 
 def value_of(slot: Slot) -> st.SearchStrategy[Any]:
-    return st.sampled_from(slot.choices) if slot.choices else VALUES[slot.form]
+    if not slot.choices:
+        return VALUES[slot.form]
+    one = st.sampled_from(slot.choices)
+    return st.lists(one, unique=True) if slot.form is Form.NAMES else one
 
 
 @st.composite
@@ -103,6 +107,8 @@ def entries(draw: st.DrawFn, kind: str) -> dict[str, Any]:
         entry["parties"] = ["*"]
     if kind == "tools" and set(entry.get("party", ())) != {"kind", "arguments"}:
         entry.pop("party", None)
+    if kind == "principals" and set(entry.get("jwt", ())) != {"issuer", "subject"}:
+        entry.pop("jwt", None)
     return entry
 
 
@@ -363,6 +369,41 @@ def test_the_command_loads_shows_and_mints(
     assert main(["token", "other", "--store", url]) == 2
 
 
+def test_a_sender_is_admitted_by_certificate_and_jwt_and_loses_its_token(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`principal` sets what is named and leaves the rest; a token can be taken away."""
+    path = tmp_path / "r.yaml"
+    path.write_text("tenants: [{id: a}, {id: b}]")
+    url = f"chdb://{tmp_path}/home"
+    assert main(["load", str(path), "--store", url]) == 0
+
+    def run(*words: str) -> tuple[int, str]:
+        code = main([words[0], "desk@msp", *words[1:], "--store", url])
+        captured = capsys.readouterr()
+        return code, captured.out + captured.err
+
+    assert "It cannot send yet" in run("principal", "--tenant", "a")[1]
+    assert run("token")[0] == 0
+    code, said = run("principal", "--spiffe-id", "spiffe://msp/desk", "--role", "gateway")
+    assert (code, "known by its token or its certificate" in said) == (0, True)
+    assert "roles: gateway" in said
+    code, said = run("principal", "--jwt", "https://idp", "desk", "--revoke-token", "--json")
+    assert json.loads(said) == {
+        "principal": "desk@msp",
+        "tenants": ["a"],
+        "roles": ["gateway"],
+        "known_by": ["JWT", "certificate"],
+    }
+    code, said = run("principal", "--spiffe-id", "", "--jwt", "", "", "--role", "none")
+    assert (code, "It cannot send yet" in said) == (0, True)
+    code, said = run("principal", "--spiffe-id", "https://msp/desk")
+    assert (code, "spiffe_id: 'https://msp/desk' is no SPIFFE ID" in said) == (2, True)
+    with open_store(url) as store:
+        left = Registry.read(store).principals["desk@msp"]
+    assert left == Principal(id="desk@msp", tenants=("a",))
+
+
 def test_loading_a_file_leaves_a_minted_token_valid(store: Store, tmp_path: Path) -> None:
     """A file that names a principal without its token does not lock the sender out."""
     path = tmp_path / "r.yaml"
@@ -393,4 +434,6 @@ def documented(slot: Slot) -> str:
     else:
         default = "" if slot.default in ("", (), "{}") else f"`{str(slot.default).lower()}`"
     value = ", ".join(f"`{choice}`" for choice in slot.choices) or slot.form.value
+    if slot.choices and slot.form is Form.NAMES:
+        value = f"list of {value}"
     return f"| `{slot.key}` | {value} | {default} | {slot.doc} |"

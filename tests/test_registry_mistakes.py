@@ -73,6 +73,10 @@ def test_a_mistake_in_line_7_is_reported_at_line_7(tmp_path: Path) -> None:
         ("principals:\n- {id: a, tenants: []}", "is empty; name its tenants"),
         ("principals:\n- {id: a, tenants: ['*', a]}", "`*` stands alone"),
         ("principals:\n- {id: a, tenants: ['*'], token_sha256: x}", "64 hex digits"),
+        ("principals:\n- {id: a, tenants: ['*'], roles: [gate]}", "did you mean 'gateway'?"),
+        ("principals:\n- {id: a, tenants: ['*'], jwt: {subject: x}}", "both `issuer` and"),
+        ("principals:\n- {id: a, tenants: ['*'], spiffe_id: 'spiffe://a/../b'}", "no SPIFFE ID"),
+        ("principals:\n- {id: a, tenants: ['*'], spiffe_id: 'https://a/b'}", "no SPIFFE ID"),
         (
             "approvals:\n- {id: a, tenant: a, grantee: a, request: a, from: 1}",
             "approvals[0].datasets: is missing, and so is `parties`",

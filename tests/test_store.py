@@ -172,7 +172,7 @@ def test_a_store_of_another_version_is_refused(store: Store) -> None:
     """Both versions are named, and the way out."""
     store.insert("schema_version", [{"version": 7, "recorded_at": datetime.now(UTC)}])
     store.close()
-    with pytest.raises(StoreVersionMismatch, match=r"version 7, .* version 2; .* new --store"):
+    with pytest.raises(StoreVersionMismatch, match=r"version 7, .* version 3; .* new --store"):
         open_store(store.url)
     with pytest.raises(StoreVersionMismatch):
         open_store(store.url, role="reader")

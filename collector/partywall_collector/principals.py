@@ -1,15 +1,14 @@
-"""Who may send: bearer tokens of the registry's principals, kept fresh.
+"""Who sends: the principals of the registry, kept fresh, by token, JWT subject or SPIFFE id.
 
-Only digests are known here. A revoked or replaced token stops working within the refresh interval;
-a token that is not known is looked up at once, but not more often than once a second.
+Of tokens only digests are known here. A revoked or replaced credential stops working within the
+refresh interval; one that is not known is looked up at once, but not more often than once a second.
 """
 
 import hashlib
-import hmac
 import logging
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +16,7 @@ from partywall_collector.store import Store, StoreError, statement
 
 log = logging.getLogger("partywall.principals")
 SHORTEST_PAUSE = 1.0
-"""Seconds between two look-ups for unknown tokens: wrong tokens must not become database load."""
+"""Seconds between two look-ups for unknown senders: wrong tokens must not become database load."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +25,27 @@ class Principal:
 
     id: str
     tenants: tuple[str, ...]
+    roles: frozenset[str] = frozenset()
+
+
+Credential = tuple[str, ...]
+"""What a sender is known by: its sort, then what names it. A token is named by its digest, so a
+look-up in a dictionary tells nothing of the token by its time."""
+
+
+def of_token(token: str) -> Credential:
+    """A bearer token."""
+    return "token", hashlib.sha256(token.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def of_jwt(issuer: str, subject: str) -> Credential:
+    """The subject of a JWT whose issuer, signature and audience are checked."""
+    return "jwt", issuer, subject
+
+
+def of_certificate(spiffe_id: str) -> Credential:
+    """The SPIFFE id of a client certificate that is checked."""
+    return "spiffe", spiffe_id
 
 
 class Principals:
@@ -35,7 +55,7 @@ class Principals:
         self._store = store
         self._interval = refresh_interval
         self._rows: list[dict[str, Any]] = []
-        self._by_digest: Mapping[str, Principal] = {}
+        self._known: Mapping[Credential, Principal] = {}
         self._read_at = 0.0
         self._reading = threading.Lock()
         self._stopped = threading.Event()
@@ -46,15 +66,14 @@ class Principals:
         self._thread.start()
 
     def __len__(self) -> int:
-        return len(self._by_digest)
+        return len(set(self._known.values()))
 
-    def find(self, token: str) -> Principal | None:
-        """The principal whose token this is."""
-        digest = hashlib.sha256(token.encode("utf-8", "surrogateescape")).hexdigest()
-        found = self._match(digest)
+    def find(self, credential: Credential) -> Principal | None:
+        """The principal whose credential this is."""
+        found = self._known.get(credential)
         if found is None:
             self._try_refresh(oldest=SHORTEST_PAUSE)
-            found = self._match(digest)
+            found = self._known.get(credential)
         return found
 
     def refresh(self, oldest: float = 0.0) -> None:
@@ -65,19 +84,12 @@ class Principals:
             self._read_at = time.monotonic()
             rows = self._store.rows(statement("partywall_collector.sql.loader", "senders"))
             if rows != self._rows:
-                self._rows, self._by_digest = rows, _unambiguous(rows)
+                self._rows, self._known = rows, _unambiguous(rows)
 
     def stop(self) -> None:
         """End the refreshing."""
         self._stopped.set()
         self._thread.join()
-
-    def _match(self, digest: str) -> Principal | None:
-        match = None
-        for known, principal in self._by_digest.items():
-            if hmac.compare_digest(known.encode(), digest.encode()):
-                match = principal
-        return match
 
     def _keep_fresh(self) -> None:
         while not self._stopped.wait(self._interval):
@@ -94,19 +106,30 @@ class Principals:
             )
 
 
-def _unambiguous(rows: list[dict[str, Any]]) -> Mapping[str, Principal]:
-    """Digest -> principal; a token that two principals share is good for neither."""
-    found: dict[str, Principal] = {}
-    shared: set[str] = set()
+def _unambiguous(rows: list[dict[str, Any]]) -> Mapping[Credential, Principal]:
+    """Credential -> principal; one that two principals share is good for neither."""
+    found: dict[Credential, Principal] = {}
+    shared: set[Credential] = set()
     for row in rows:
-        digest = str(row["token_sha256"]).lower()
-        if digest in found:
-            shared.add(digest)
-            log.error(
-                "principals %s and %s have the same token, which is now refused; make each its own"
-                " with `partywall registry token`",
-                found[digest].id,
-                row["principal_id"],
-            )
-        found[digest] = Principal(str(row["principal_id"]), tuple(row["tenants"]))
-    return {digest: principal for digest, principal in found.items() if digest not in shared}
+        principal = Principal(row["principal_id"], tuple(row["tenants"]), frozenset(row["roles"]))
+        for credential in _credentials(row):
+            if credential in found:
+                shared.add(credential)
+                log.error(
+                    "principals %s and %s have the same %s, which is now refused; give each its"
+                    " own in the registry",
+                    found[credential].id,
+                    principal.id,
+                    {"token": "token", "jwt": "JWT subject", "spiffe": "SPIFFE id"}[credential[0]],
+                )
+            found[credential] = principal
+    return {known: principal for known, principal in found.items() if known not in shared}
+
+
+def _credentials(row: Mapping[str, Any]) -> Iterator[Credential]:
+    if row["token_sha256"]:
+        yield "token", str(row["token_sha256"]).lower()
+    if row["jwt_subject"]:
+        yield of_jwt(row["jwt_issuer"], row["jwt_subject"])
+    if row["spiffe_id"]:
+        yield of_certificate(row["spiffe_id"])

@@ -1,22 +1,19 @@
-"""`partywall registry`: load, show and check what the operator knows; make tokens and keys."""
+"""`partywall registry`: load, show and check what the operator knows."""
 
 import argparse
-import hashlib
-import json
 import os
-import secrets
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, cast
 
-from partywall_collector.issuer_keys import BadKey, new_key, public_keys
-from partywall_collector.registry.load import Loaded, RegistryRefused, current, load, write
-from partywall_collector.registry.model import ANY, KINDS, Issuer, Principal, Tenant
+from partywall_collector.commands import senders
+from partywall_collector.commands.senders import CannotRun, print_json
+from partywall_collector.registry.load import Loaded, RegistryRefused, current, load
+from partywall_collector.registry.model import KINDS
 from partywall_collector.registry.schema import Form, entry_of, slots
-from partywall_collector.registry.values import close_to
-from partywall_collector.store import Store, StoreError, StoreUnavailable, open_store
+from partywall_collector.store import StoreError, StoreUnavailable, open_store
 
 DEFAULT_STORE = "chdb://.partywall"
 
@@ -28,6 +25,7 @@ examples:
   partywall registry load registry.yaml --check
   partywall registry show datasets
   TOKEN=$(partywall registry token agents@acme --tenant acme)
+  partywall registry principal desk@msp --tenant acme --spiffe-id spiffe://msp.example/agent/desk
   partywall registry grant-key tickets@msp --tenant acme > tickets.key
 """
 
@@ -39,13 +37,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return options.run(options)
     except RegistryRefused as refused:
         return _refused(refused, options.json)
-    except (StoreError, _CannotRun, OSError) as error:
+    except (StoreError, CannotRun, OSError) as error:
         print(f"partywall registry: {error}", file=sys.stderr)
         return 2
-
-
-class _CannotRun(Exception):
-    """What was asked for cannot be done; the text says why and the way out."""
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -63,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
         help="chdb:///path or clickhouse://... (default: $PARTYWALL_STORE, else %(default)s)",
     )
     common.add_argument("--json", action="store_true", help="print one JSON object")
-    commands = parser.add_subparsers(required=True, metavar="load | show | token | grant-key")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     loading = commands.add_parser(
         "load", parents=[common], help="load YAML or JSON lines; all of it or nothing"
@@ -76,37 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     showing.add_argument("kind", nargs="?", choices=list(KINDS), metavar="KIND")
     showing.set_defaults(run=_show)
 
-    minting = commands.add_parser(
-        "token", parents=[common], help="make a token for a principal, print it once"
-    )
-    minting.add_argument("principal", metavar="PRINCIPAL")
-    minting.add_argument(
-        "--tenant",
-        action="append",
-        metavar="ID",
-        help="a tenant it may send for; again for more; '*' is every registered tenant",
-    )
-    minting.set_defaults(run=_token)
-
-    keying = commands.add_parser(
-        "grant-key",
-        parents=[common],
-        help="register who signs session grants; makes a key and prints the private half once",
-    )
-    keying.add_argument("issuer", metavar="ISSUER")
-    keying.add_argument(
-        "--tenant",
-        action="append",
-        metavar="ID",
-        help="a tenant it may sign for; again for more; '*' is every registered tenant",
-    )
-    keying.add_argument(
-        "--public-key",
-        type=Path,
-        metavar="FILE",
-        help="register this public key (PEM) and make none",
-    )
-    keying.set_defaults(run=_grant_key)
+    senders.add_commands(commands, common)
     return parser
 
 
@@ -118,7 +82,7 @@ def _load(options: argparse.Namespace) -> int:
         with open_store(options.store, role="writer") as store:
             loaded = load(options.files, store)
     if options.json:
-        _print_json({"loaded": not options.check, "read": loaded.read, "written": loaded.written})
+        print_json({"loaded": not options.check, "read": loaded.read, "written": loaded.written})
     else:
         _print_loaded(loaded, check=options.check)
     return 0
@@ -141,7 +105,7 @@ def _show(options: argparse.Namespace) -> int:
         kinds = [options.kind] if options.kind else list(KINDS)
         records = {kind: current(store, KINDS[kind]) for kind in kinds}
     if options.json:
-        _print_json({kind: [entry_of(r) for r in found] for kind, found in records.items()})
+        print_json({kind: [entry_of(r) for r in found] for kind, found in records.items()})
     elif options.kind:
         hidden = (Form.REQUEST, Form.DERIVED)
         keys = [slot.key for slot in slots(KINDS[options.kind]) if slot.form not in hidden]
@@ -154,74 +118,13 @@ def _show(options: argparse.Namespace) -> int:
     return 0
 
 
-def _token(options: argparse.Namespace) -> int:
-    with open_store(options.store, role="writer") as store:
-        before = next((p for p in current(store, Principal) if p.id == options.principal), None)
-        tenants = tuple(dict.fromkeys(options.tenant or (before.tenants if before else ())))
-        _check_tenants(tenants, store)
-        token = f"pw_{secrets.token_urlsafe(32)}"
-        digest = hashlib.sha256(token.encode()).hexdigest()
-        write([Principal(id=options.principal, tenants=tenants, token_sha256=digest)], store)
-    if options.json:
-        _print_json({"principal": options.principal, "tenants": tenants, "token": token})
-        return 0
-    whom = "every registered tenant" if ANY in tenants else ", ".join(tenants)
-    print(f"{options.principal} may send for {whom}. This is shown once:", file=sys.stderr)
-    print(token, flush=True)
-    if before and before.token_sha256:
-        print("The principal's earlier token is no longer valid.", file=sys.stderr)
-    return 0
-
-
-def _grant_key(options: argparse.Namespace) -> int:
-    private, public = "", ""
-    if options.public_key:
-        public = options.public_key.read_text(encoding="ascii", errors="replace").strip()
-        try:
-            public_keys(public)
-        except BadKey as error:
-            raise _CannotRun(f"{options.public_key}: {error}") from None
-    else:
-        private, public = new_key()
-    with open_store(options.store, role="writer") as store:
-        before = next((i for i in current(store, Issuer) if i.id == options.issuer), None)
-        tenants = tuple(dict.fromkeys(options.tenant or (before.tenants if before else ())))
-        _check_tenants(tenants, store)
-        write([Issuer(id=options.issuer, tenants=tenants, public_key=public)], store)
-    if options.json:
-        _print_json({"issuer": options.issuer, "tenants": tenants, "private_key": private})
-        return 0
-    whom = "every registered tenant" if ANY in tenants else ", ".join(tenants)
-    print(f"{options.issuer} may sign grants for {whom}.", file=sys.stderr)
-    if private:
-        print("Its private key is shown once:", file=sys.stderr)
-        print(private, end="", flush=True)
-    if before:
-        print("What it signed with the earlier key is no longer good.", file=sys.stderr)
-    return 0
-
-
-def _check_tenants(tenants: Sequence[str], store: Store) -> None:
-    if not tenants:
-        raise _CannotRun("for whom? Name its tenants with --tenant ID")
-    if ANY in tenants and len(tenants) > 1:
-        raise _CannotRun("--tenant '*' stands alone: it is every registered tenant")
-    known = [tenant.id for tenant in current(store, Tenant)]
-    for name in tenants:
-        if name not in known and name != ANY:
-            raise _CannotRun(
-                f"no tenant '{name}' is registered{close_to(name, known) or ';'} "
-                f"`partywall registry load FILE` adds one: tenants: [{{id: {name}}}]"
-            )
-
-
 def _refused(refused: RegistryRefused, as_json: bool) -> int:
     if as_json:
         problems = [
             {"file": p.file, "line": p.line, "key": p.where, "message": p.what}
             for p in refused.problems
         ]
-        _print_json({"loaded": False, "problems": problems})
+        print_json({"loaded": False, "problems": problems})
     else:
         count = len(refused.problems)
         print(refused, file=sys.stderr)
@@ -272,7 +175,3 @@ def _cell(entry: Mapping[str, Any], path: str) -> str:
             item if isinstance(item, str) else " ".join(item.values()) for item in items
         )
     return {True: "yes", False: ""}[value] if isinstance(value, bool) else str(value)
-
-
-def _print_json(value: object) -> None:
-    print(json.dumps(value, ensure_ascii=False))

@@ -13,7 +13,7 @@ from google.rpc.status_pb2 import Status
 from partywall_collector.canonical import Canonical, NotOtlp, from_json, from_protobuf
 from partywall_collector.grants import Grants
 from partywall_collector.metrics import Counters
-from partywall_collector.principals import Principal, Principals
+from partywall_collector.principals import Principal, Principals, of_token
 from partywall_collector.spool import Spool, SpoolError, SpoolFull
 
 log = logging.getLogger("partywall.receiver")
@@ -91,7 +91,7 @@ class Intake:
             raise Refused(
                 Reason.UNAUTHENTICATED, "send `Authorization: Bearer TOKEN` with every request"
             )
-        principal = self._principals.find(token.strip())
+        principal = self._principals.find(of_token(token.strip()))
         if principal is None:
             raise Refused(
                 Reason.UNAUTHENTICATED,

@@ -17,6 +17,11 @@ FOREVER = datetime(2299, 12, 31, tzinfo=UTC)
 ANY = "*"
 """Stands for every registered tenant, every request or every grantee."""
 
+GATEWAY = "gateway"
+GOVERNANCE = "governance"
+ROLES = (GATEWAY, GOVERNANCE)
+"""What a principal may do beside sending spans for its tenants."""
+
 PARTY_KINDS = tuple(kind.name for kind in identifiers.KINDS)
 """Who a call sends to or fetches from. A `url` party is its host."""
 
@@ -186,7 +191,7 @@ class Credential:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Principal:
-    """Who may send spans, and for which tenants."""
+    """Who may send, for which tenants, and how the collector knows it."""
 
     kind: ClassVar = "principals"
     id: Annotated[str, Field("Its name.", column="principal_id", identifies=True)]
@@ -202,6 +207,25 @@ class Principal:
             Form.DIGEST,
         ),
     ] = ""
+    jwt_issuer: Annotated[
+        str, Field("Who signs its JWTs: the `issuer_url` of an `oidc` extension.", key="jwt.issuer")
+    ] = ""
+    jwt_subject: Annotated[
+        str,
+        Field("What they name it: the value of that `username_claim`.", key="jwt.subject"),
+    ] = ""
+    spiffe_id: Annotated[
+        str, Field("The URI in its client certificate, `spiffe://domain/path`.", Form.SPIFFE_ID)
+    ] = ""
+    roles: Annotated[
+        tuple[str, ...],
+        Field(
+            "`gateway`: may name the tenant of a whole request, one of its own, in "
+            "`X-Scope-OrgID`. `governance`: may send governance records as logs.",
+            Form.NAMES,
+            choices=ROLES,
+        ),
+    ] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

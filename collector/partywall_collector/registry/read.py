@@ -271,6 +271,8 @@ def _refuse_contradictions(entry: Entry, values: dict[str, Any], document: Docum
             say("tenants", "is empty; name its tenants, or write [*] for all registered ones")
         elif ANY in tenants and len(tenants) > 1:
             say("tenants", "`*` stands alone: it is every registered tenant")
+        if bool(values.get("jwt_issuer")) != bool(values.get("jwt_subject")):
+            say("jwt_issuer", "`jwt` needs both `issuer` and `subject`")
     if entry.kind == "approvals" and not (values.get("datasets") or values.get("parties")):
         say("datasets", "is missing, and so is `parties`; what does it approve?")
     for name in ("id", "tenant", "owner"):

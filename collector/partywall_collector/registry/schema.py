@@ -26,6 +26,7 @@ class Form(StrEnum):
     OPERATION = "text or {argument}"
     DIGEST = "64 hex digits"
     PUBLIC_KEY = "PEM"
+    SPIFFE_ID = "SPIFFE ID"
     IDENTIFIERS = "list of {kind, value}"
     REQUEST = "free text"
     DERIVED = "made from another key"

@@ -15,12 +15,16 @@ from partywall_collector.registry.schema import Form, Slot
 
 TEXT_LIMIT = 4096
 REQUEST_LIMIT = 256 << 10
+SPIFFE_LIMIT = 2048
+"""As in the SPIFFE ID specification, which the form of an id follows too."""
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Say = Callable[[int, str, str], None]
 """Notes a mistake: line, place inside the value (`[2].kind`), what is wrong."""
 
 _NUMBER = re.compile(r"[+-]?[0-9]*\.?[0-9]+([eE][+-]?[0-9]+)?")
+_SPIFFE_ID = re.compile(r"spiffe://[a-z0-9._-]+(/(?!\.{1,2}(/|$))[A-Za-z0-9._-]+)+")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _ARGUMENT = re.compile(r"\{[^{}]+\}")
 _PLACE = re.compile(r"\{[^{}]*\}")
@@ -86,8 +90,14 @@ def _list(node: Node, say: Say) -> Iterator[tuple[str, Node]]:
 
 
 def _names(slot: Slot, node: Node, say: Say) -> tuple[str, ...]:
-    texts = [read_text(item, say, inside) for inside, item in _list(node, say)]
-    return tuple(text for text in texts if text is not None)
+    texts: list[str] = []
+    for inside, item in _list(node, say):
+        text = read_text(item, say, inside)
+        if text is not None and slot.choices and text not in slot.choices:
+            say(item.line, inside, unknown("value", text, slot.choices))
+        elif text is not None:
+            texts.append(text)
+    return tuple(texts)
 
 
 def _flag(slot: Slot, node: Node, say: Say) -> bool | None:
@@ -192,6 +202,14 @@ def _public_key(slot: Slot, node: Node, say: Say) -> str | None:
     return text.strip()
 
 
+def _spiffe_id(slot: Slot, node: Node, say: Say) -> str | None:
+    text = read_text(node, say, limit=SPIFFE_LIMIT)
+    if text is not None and not _SPIFFE_ID.fullmatch(text):
+        say(node.line, "", f"'{text[:80]}' is no SPIFFE ID; write spiffe://trust-domain/path")
+        return None
+    return text
+
+
 def _identifiers(slot: Slot, node: Node, say: Say) -> tuple[tuple[str, str], ...]:
     found: dict[tuple[str, str], None] = {}
     for inside, item in _list(node, say):
@@ -223,6 +241,7 @@ _READERS: dict[Form, Callable[[Slot, Node, Say], Any]] = {
     Form.OPERATION: _operation,
     Form.DIGEST: _digest,
     Form.PUBLIC_KEY: _public_key,
+    Form.SPIFFE_ID: _spiffe_id,
     Form.IDENTIFIERS: _identifiers,
     Form.REQUEST: _request,
 }

@@ -8,7 +8,7 @@ from partywall_collector.store.errors import StoreUnavailable, StoreVersionMisma
 from partywall_collector.store.rendering import render
 from partywall_collector.store.statements import statements
 
-VERSION: Final = 2
+VERSION: Final = 3
 """Rises when a table that keeps rows changes.
 
 A new table, one that keeps no row (engine Null), a function or a view is made at the next open.
