@@ -22,6 +22,15 @@ class Seen:
     items: tuple[Item, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A record of a result: the words of its short values that its call was not asked with."""
+
+    call: CallFacts
+    terms: frozenset[int]
+    items: tuple[Item, ...]
+
+
 class History:
     """What the results of a session showed, in the order in which they came.
 
@@ -58,6 +67,14 @@ class History:
                 return
             items = self._pointing(at, introduced.record)
             yield Seen(self._calls[at], introduced, items)
+
+    def records(self, upto: int) -> Iterator[Record]:
+        """The records of all results, with the parts of the request that point at each."""
+        for at, call in enumerate(self._calls[:upto]):
+            if not call.failed:
+                for record, terms in call.record_terms.items():
+                    items = self._pointing(at, record)
+                    yield Record(call, terms - call.argument_terms, items)
 
     def offers_another(self, kind: str, rank: Rank, value: int, upto: int) -> bool:
         """Whether content that the request points at offers another party of the kind."""

@@ -7,14 +7,14 @@ from typing import Literal
 from partywall.identifiers import KINDS, Identifier, find
 from partywall_analyzer.introduction.facts import CallFacts
 from partywall_analyzer.introduction.history import History, Seen
-from partywall_analyzer.introduction.payload import smuggled
+from partywall_analyzer.introduction.payload import smuggled_identifiers, smuggled_words
 from partywall_collector.registry.actions import VISITS
 from partywall_collector.registry.request import Item, RequestFacts
 
 Verdict = Literal["delegated", "not delegated", "unknown"]
 IsOwn = Callable[[Identifier], bool]
 
-CARRIES = "the call carries a link or address from content that the request does not stand behind"
+CARRIES = "the call carries data of content that the request does not stand behind"
 FORMED = frozenset(kind.name for kind in KINDS if kind.pattern)
 
 
@@ -33,17 +33,19 @@ def judge_introduction(
 ) -> Introduction:
     """Judge one foreign party of a call by the request and the earlier calls of its session.
 
-    A party that is right is still refused if the call carries what nobody asked for to it; where
+    A party that is right is still refused if the call carries to it what nobody asked for; where
     the request itself names the party, that leaves the verdict open.
     """
     made = _judge_party(history, call, party, is_own)
     if made.verdict != "delegated" or call.operation in VISITS:
         return made
-    along = smuggled(history, call)
+    along = smuggled_identifiers(history, call)
+    if made.rank == "text":
+        along += smuggled_words(history, call)
     if not along:
         return made
     verdict: Verdict = "unknown" if made.rank == "request" else "not delegated"
-    return Introduction(verdict, CARRIES, _refs(along), along[0].introduced.rank)
+    return Introduction(verdict, CARRIES, _calls(along), made.rank)
 
 
 def _judge_party(
@@ -158,4 +160,8 @@ def _refused(reason: str, seen: Sequence[Seen]) -> Introduction:
 
 
 def _refs(seen: Sequence[Seen]) -> tuple[tuple[str, str], ...]:
-    return tuple(dict.fromkeys(found.call.ref for found in seen))
+    return _calls([found.call for found in seen])
+
+
+def _calls(calls: Sequence[CallFacts]) -> tuple[tuple[str, str], ...]:
+    return tuple(dict.fromkeys(call.ref for call in calls))

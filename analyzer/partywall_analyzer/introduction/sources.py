@@ -14,19 +14,28 @@ def source_calls(
 ) -> tuple[CallFacts, ...]:
     """Return the earlier calls that brought what the call's arguments carry.
 
-    An identifier in common is enough, or two words of the short values of records. To whom it goes
-    is no part of what goes, nor is what the request says itself.
+    An identifier in common is enough, or two words of the short values of records.
     """
-    values = call.values_in.difference(call.party_values)
-    terms = call.argument_terms.difference(*call.party_terms)
-    for item in request.items if request else ():
-        terms -= item.words | item.names | item.single
+    values, terms = sent_values(call), sent_terms(call, request)
     return tuple(
         earlier
         for earlier in before
         if not earlier.failed
         and (earlier.values_out & values or len(_brought(earlier) & terms) >= ENOUGH)
     )
+
+
+def sent_values(call: CallFacts) -> frozenset[int]:
+    """The identifiers that a call sends; to whom is no part of what."""
+    return call.values_in.difference(call.party_values)
+
+
+def sent_terms(call: CallFacts, request: RequestFacts | None) -> frozenset[int]:
+    """The words that a call sends and that its request does not have."""
+    terms = call.argument_terms.difference(*call.party_terms)
+    for item in request.items if request else ():
+        terms -= item.words | item.names | item.single
+    return terms
 
 
 def _brought(call: CallFacts) -> frozenset[int]:
