@@ -25,6 +25,7 @@ from catalogue import NotABenchmark, registry_lines
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from partywall.conventions import ARGUMENTS, TOOL_NAME
+from partywall.request import RequestFacts
 from partywall_analyzer.engine import analyze
 from partywall_analyzer.introduction import CallFacts, source_calls
 from partywall_analyzer.model import Finding, Verdict
@@ -35,7 +36,6 @@ from partywall_collector.otlp_sender import HttpTransport
 from partywall_collector.registry import Registry
 from partywall_collector.registry.load import RegistryRefused, load, write
 from partywall_collector.registry.model import ANY, Principal
-from partywall_collector.registry.request import RequestFacts
 from partywall_collector.replaying import Summary, Target, replay
 from partywall_collector.store import Store, StoreError, open_store, statement
 from partywall_collector.store.facade import serve

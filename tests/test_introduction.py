@@ -14,6 +14,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Sp
 
 from partywall import attributes
 from partywall.identifiers import Identifier, fingerprint
+from partywall.request import RequestFacts, read_request
 from partywall_analyzer.introduction import (
     CallFacts,
     History,
@@ -22,7 +23,6 @@ from partywall_analyzer.introduction import (
     source_calls,
 )
 from partywall_collector.envelope import Envelope, frame
-from partywall_collector.registry.request import RequestFacts, read_request
 from partywall_collector.store import Store, statement
 
 EARLIER = "2020-01-01 00:00:00"

@@ -7,8 +7,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from partywall.identifiers import Identifier
-from partywall_collector.registry.request import Item, RequestFacts, parts, read_request
-from partywall_collector.registry.terms import Hasher, words
+from partywall.request import Item, RequestFacts, parts, read_request
+from partywall.terms import Hasher, words
 from partywall_collector.store import Store
 
 KEY = bytes(range(32))

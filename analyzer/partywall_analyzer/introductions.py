@@ -5,10 +5,10 @@ from dataclasses import replace
 from typing import Final, NamedTuple
 
 from partywall.identifiers import Identifier
+from partywall.request import RequestFacts
 from partywall_analyzer.introduction import CallFacts, History, Introduction, judge_introduction
 from partywall_analyzer.model import Candidate, Ref
 from partywall_collector.registry import Registry, Session
-from partywall_collector.registry.request import RequestFacts
 from partywall_collector.store import Store, statement
 
 _BATCH: Final = 400

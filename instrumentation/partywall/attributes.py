@@ -154,6 +154,18 @@ VALUES_EPOCH: Final = "partywall.values.epoch"
 VALUES_MISSING: Final = "partywall.values.missing"
 """Why fingerprints are missing. string: `no key`, `bad key`, `too long`, `error`"""
 
+ARGUMENT_TERMS: Final = "partywall.argument.terms"
+"""Keyed hashes of the words in the arguments. string, base64 of 64-bit numbers, little-endian"""
+
+RECORD_TERMS: Final = "partywall.record.terms"
+"""The same for the records of a result that bring somebody in, then 16 bits a record. string"""
+
+INTRODUCES: Final = "partywall.introduces"
+"""Whom a result brings in: `kind rank,...:` and base64 of fingerprints, records, forms. string"""
+
+INTRODUCES_DROPPED: Final = "partywall.introduces.dropped"
+"""How many of those were found beyond the ones that are sent. int"""
+
 CONTENT_DROPPED: Final = "partywall.content.dropped"
 """How many attributes were left out before the span left the process. int"""
 

@@ -56,6 +56,15 @@ Rule = Literal["content", "secret", "own", "text"]
 DEEPEST: Final = 8
 """How deep a value may be nested."""
 
+_NUMBERS = frozenset(
+    (
+        attributes.VALUES_IN,
+        attributes.VALUES_OUT,
+        attributes.ARGUMENT_TERMS,
+        attributes.RECORD_TERMS,
+        attributes.INTRODUCES,
+    )
+)
 _SECRET = re.compile("|".join(pattern for _what, pattern in SECRETS))
 _ERROR_TYPE = re.compile(r"[A-Za-z_][\w.]*(?:Error|Exception|Exit|Interrupt|Warning|Group)\b")
 
@@ -75,7 +84,7 @@ def _short(text: str) -> str:
 def _rule(name: str) -> Rule:
     if conventions.is_content(name):
         return "content"
-    if name in (attributes.VALUES_IN, attributes.VALUES_OUT):
+    if name in _NUMBERS:
         return "own"
     return "secret" if SECRET_NAME.search(name) else "text"
 

@@ -5,9 +5,9 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from partywall.request import Item, RequestFacts
 from partywall_analyzer.introduction.facts import CallFacts, Introduced, Rank
 from partywall_analyzer.introduction.pointing import points_at_call, points_at_record
-from partywall_collector.registry.request import Item, RequestFacts
 
 OFFERS = 2
 """Of the parties that pointed-at content offers, the first two tell whether there is another."""

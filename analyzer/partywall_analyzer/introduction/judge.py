@@ -4,12 +4,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from partywall.actions import VISITS
 from partywall.identifiers import KINDS, Identifier, find
+from partywall.request import Item, RequestFacts
 from partywall_analyzer.introduction.facts import CallFacts
 from partywall_analyzer.introduction.history import History, Seen
 from partywall_analyzer.introduction.payload import smuggled_identifiers, smuggled_words
-from partywall_collector.registry.actions import VISITS
-from partywall_collector.registry.request import Item, RequestFacts
 
 Verdict = Literal["delegated", "not delegated", "unknown"]
 IsOwn = Callable[[Identifier], bool]

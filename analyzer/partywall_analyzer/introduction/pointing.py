@@ -1,7 +1,7 @@
 """Had the request pointed at that? Compares the terms of a request with those of a call."""
 
+from partywall.request import Item
 from partywall_analyzer.introduction.facts import CallFacts
-from partywall_collector.registry.request import Item
 
 ENOUGH = 2
 """So many of a request's ordinary words in the arguments of a call say what the request says."""

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
+from partywall.request import RequestFacts
 from partywall_analyzer.introduction.facts import CallFacts
-from partywall_collector.registry.request import RequestFacts
 
 ENOUGH = 2
 """So many words in common, which the request does not have, say that a record was sent on."""

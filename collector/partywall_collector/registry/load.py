@@ -9,10 +9,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from partywall.request import read_request
 from partywall_collector.registry.document import PROBLEMS_SHOWN, Problem
 from partywall_collector.registry.model import KINDS, Principal, Record, Session, Tenant
 from partywall_collector.registry.read import Read, read_files, refuse_unknown_tenants
-from partywall_collector.registry.request import read_request
 from partywall_collector.registry.schema import RecordT, record_of, row, slots
 from partywall_collector.store import Store, statement
 from partywall_collector.store.home import Home

@@ -137,6 +137,7 @@ LISTS: Final = {
     "IDENTIFIERS": _escaped(identifiers.PATTERN),
     "KEPT_KINDS": _kinds("kept"),
     "NEEDS": _needs(),
+    "PARTY_KINDS": _list(kind.name for kind in identifiers.KINDS),
     "PRINTED_ARGUMENTS": _escaped(conventions.PRINTED_ARGUMENTS),
     "REMOVALS": _removals(),
     "RESULT_EVENTS": _event_values(conventions.RESULT_EVENTS),

@@ -1,4 +1,4 @@
--- The distinct words of a text, as `partywall_collector.registry.terms.words`: joined ones and parts.
+-- The distinct words of a text, as `partywall.terms.words`: joined ones and parts.
 CREATE OR REPLACE FUNCTION partywall_words AS (text) -> arrayFilter(
     word -> length(word) >= 3,
     arrayDistinct(arrayConcat(

@@ -32,7 +32,14 @@ WITH
             partywall_body(result) AS body,
             arrayMap(
                 name -> partywall_strings(attributes[name], attribute_types[name]),
-                ['${ACTOR_CHAIN}', '${PARTY_ID}', '${VALUES_IN}', '${VALUES_OUT}']) AS lists
+                ['${ACTOR_CHAIN}', '${PARTY_ID}', '${VALUES_IN}', '${VALUES_OUT}']) AS lists,
+            -- Facts that the span brought along count; without them they are taken from content.
+            arrayMap(
+                name -> partywall_brought(attributes, name, secret),
+                ['${ARGUMENT_TERMS}', '${INTRODUCES}', '${RECORD_TERMS}']) AS brought,
+            partywall_brought_terms(brought[1]) AS brought_terms,
+            partywall_brought_introductions(brought[2]) AS brought_introductions,
+            partywall_brought_record_terms(brought[3]) AS brought_record_terms
         FROM said
     ),
     parsed AS (
@@ -104,10 +111,21 @@ SELECT
     arrayMap(
         party -> arrayMap(word -> partywall_term(word, secret), partywall_words(party.2)),
         parties) AS party_terms,
-    partywall_argument_terms(arguments, secret) AS argument_terms,
-    partywall_introduces(introductions, secret) AS introduces,
-    toUInt32(length(introductions) - length(introduces)) AS introduces_dropped,
-    partywall_record_terms(passages, introductions, secret) AS record_terms,
+    if(notEmpty(brought_terms), brought_terms, partywall_argument_terms(arguments, secret)) AS argument_terms,
+    if(
+        notEmpty(brought_introductions),
+        arrayFilter(found -> found.2 IN (${PARTY_KINDS}) AND found.3 IN ('scalar', 'text'), brought_introductions),
+        partywall_introduces(introductions, secret)) AS introduces,
+    -- What was brought and cannot be read counts as dropped.
+    toUInt32(
+        least(toUInt32OrZero(attributes['${INTRODUCES_DROPPED}']), 1000000)
+        + if(notEmpty(brought_introductions), length(brought_introductions), length(introductions))
+        - length(introduces)
+        + (attributes['${INTRODUCES}'] != '' AND empty(brought_introductions))) AS introduces_dropped,
+    if(
+        notEmpty(brought_record_terms),
+        brought_record_terms,
+        partywall_record_terms(passages, introductions, secret)) AS record_terms,
     partywall_fingerprints(lists[3], identifiers[1], secret) AS values_in,
     partywall_fingerprints(lists[4], identifiers[2], secret) AS values_out,
     status_code = 2 OR firstNonDefault(${ERROR of attributes}, '') != ''

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from partywall import identifiers
+from partywall.actions import POLITE, REACH, STOP
 from partywall.identifiers import Identifier
-from partywall_collector.registry.actions import POLITE, REACH, STOP
-from partywall_collector.registry.terms import SHORTEST, Hasher, lower, words
+from partywall.terms import SHORTEST, Hasher, lower, words
 
 ITEMS = 32
 """A request that lists more than so many parts is read as one."""
