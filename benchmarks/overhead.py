@@ -31,6 +31,7 @@ from opentelemetry.trace import Tracer
 import partywall
 from partywall import fingerprints
 from partywall.exporting import ATTRIBUTE_LIMIT, outgoing
+from partywall.fingerprint_keys import in_force
 from partywall.processor import SessionProcessor
 
 ATTRIBUTES: Final = {
@@ -176,16 +177,18 @@ def peer() -> Work:
 
 def fingerprint_cost(rounds: int, records: int = 100) -> float:
     """The fingerprints of one record; each differs, so that nothing can be remembered."""
-    key = fingerprints.key()
-    if not isinstance(key, fingerprints.Key):
-        raise SystemExit(f"benchmarks/overhead.py: the fingerprint key cannot be used ({key})")
+    keys = in_force()
+    if isinstance(keys, str):
+        raise SystemExit(f"benchmarks/overhead.py: the fingerprint key cannot be used ({keys})")
     seen = 0
 
     def work(count: int) -> None:
         nonlocal seen
         for _ in range(count):
             seen += 1
-            values = fingerprints.of_object(key, RECORD | {"email": f"p{seen}@acme.example"})
+            values = fingerprints.of_object(
+                keys.arguments, RECORD | {"email": f"p{seen}@acme.example"}
+            )
             assert len(values.numbers) >= 7
 
     work(records)

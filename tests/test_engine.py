@@ -156,7 +156,7 @@ def test_who_introduced_a_party_decides_and_stands_in_the_chain(store: Store) ->
     file.write_text("\n".join(json.dumps(entry | {"request": n, "text": text}) for n in ranks))
     load([file], store)
     party = ("email", "bo@supplier.example")
-    value = identifiers.fingerprint(bytes.fromhex(Home(store.home).fingerprint_key()), *party)
+    value = identifiers.fingerprint(Home(store.home).fingerprint_keys()[0].secret, *party)
     log = Log(store)
     for name, rank in ranks.items():
         shown = {"introduces": [{"value": value, "kind": "email", "rank": rank, "record": 1}]}
@@ -185,7 +185,7 @@ def test_a_request_cannot_give_away_the_data_of_another_tenant(store: Store) -> 
     file.write_text(json.dumps(entry | {"text": text}))
     load([file], store)
     party = ("email", "bo@supplier.example")
-    value = identifiers.fingerprint(bytes.fromhex(Home(store.home).fingerprint_key()), *party)
+    value = identifiers.fingerprint(Home(store.home).fingerprint_keys()[0].secret, *party)
     shown = {"introduces": [{"value": value, "kind": "email", "rank": "scalar", "record": 1}]}
     sink: dict[str, Any] = {"party_values": [value], "party_terms": [[]], "values_in": [7, 8]}
     log = Log(store)

@@ -172,7 +172,7 @@ def test_a_reader_only_reads_the_tables(endpoint: Endpoint, tmp_path: Path, sql:
     assert not (tmp_path / "written").exists()
 
 
-@pytest.mark.parametrize("table", ["fingerprint_key", "principals"])
+@pytest.mark.parametrize("table", ["fingerprint_keys", "current_fingerprint_keys", "principals"])
 def test_a_reader_does_not_see_the_secrets(endpoint: Endpoint, owner: Store, table: str) -> None:
     """Neither the fingerprint key nor what proves who sends, by any way around."""
     assert owner.rows(f"SELECT count() AS n FROM {table}") == [{"n": 1}]

@@ -24,7 +24,7 @@ from opentelemetry.trace import Status, StatusCode
 
 from partywall import attributes, identifiers, redaction, settings
 from partywall.facts import FactsExporter
-from partywall.fingerprints import parse_key
+from partywall.fingerprint_keys import parse
 
 KEY = "0123456789abcdef" * 4
 
@@ -57,9 +57,7 @@ def traced() -> Tracing:
 @pytest.fixture
 def key(monkeypatch: pytest.MonkeyPatch) -> bytes:
     monkeypatch.setenv(settings.FINGERPRINT_KEY.name, KEY)
-    found = parse_key(KEY)
-    assert found is not None
-    return found.secret
+    return parse(KEY)[0].secret
 
 
 def facts(span: ReadableSpan) -> dict[str, Any]:
@@ -126,7 +124,7 @@ def test_a_missing_or_short_key_is_said_once_and_recorded(
     missing: str,
 ) -> None:
     caplog.set_level(logging.INFO)
-    monkeypatch.setattr("partywall.fingerprints._read", {})
+    monkeypatch.setattr("partywall.fingerprint_keys._sources", {})
     monkeypatch.setenv(settings.FINGERPRINT_KEY.name, key_text)
     for _ in range(3):
         span = traced.tool(gen_ai__tool__call__arguments="ann@example.com")

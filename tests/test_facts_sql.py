@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from partywall import conventions, fingerprints, identifiers
+from partywall import conventions, fingerprint_keys, fingerprints, identifiers
 from partywall_collector.store import Store
 from partywall_collector.store.rendering import render
 
@@ -91,8 +91,7 @@ def test_python_and_clickhouse_find_the_same_fact(store: Store, fact: str) -> No
 
 def test_python_and_clickhouse_fingerprint_a_text_alike(store: Store) -> None:
     """Arguments are unwrapped, identifiers found and hashed in the same way, capped apart."""
-    key = fingerprints.parse_key("0123456789abcdef" * 4)
-    assert key is not None
+    (key,) = keys = fingerprint_keys.parse("0123456789abcdef" * 4)
     pick = random.Random(20261123)
     texts = [said(pick) for _ in range(SPANS)]
     found = store.rows(
@@ -104,7 +103,7 @@ def test_python_and_clickhouse_fingerprint_a_text_alike(store: Store) -> None:
     differing = [
         (text, here, row["numbers"])
         for text, row in zip(texts, found, strict=True)
-        if (here := [int(number) for number in fingerprints.of_arguments(key, text).numbers])
+        if (here := [int(number) for number in fingerprints.of_arguments(keys, text).numbers])
         != row["numbers"]
     ]
     assert not differing

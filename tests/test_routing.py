@@ -242,11 +242,11 @@ def test_a_load_that_failed_half_way_is_completed_by_the_next(store: Store) -> N
     """A failing view fails the load; the rows that were written by then are not written twice."""
     tenants(store, "acme")
     body = segment([span(TOOL), span({})])
-    (key,) = store.rows("SELECT value FROM fingerprint_key")
-    store.command("TRUNCATE TABLE fingerprint_key")
+    (key,) = store.rows("SELECT * FROM fingerprint_keys")
+    store.command("TRUNCATE TABLE fingerprint_keys")
     with pytest.raises(QueryFailed):
         store.load(body, token="1")
-    store.insert("fingerprint_key", [key])
+    store.insert("fingerprint_keys", [key])
     store.load(body, token="1")
     assert counts(store) == {"spans": 1, "calls": 1, "quarantine": 1}
 

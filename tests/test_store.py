@@ -112,10 +112,10 @@ def test_what_was_stored_is_there_after_opening_again(tmp_path: Path) -> None:
     url = f"chdb://{tmp_path / 'deep' / 'home'}"
     with open_store(url) as store:
         store.insert("tenants", [{"tenant_id": "acme", "placement": "acme"}])
-        key = store.rows("SELECT value FROM fingerprint_key")
+        key = store.rows("SELECT value FROM fingerprint_keys")
     with open_store(url, role="owner") as store:
         assert store.rows("SELECT tenant_id FROM current_tenants") == [{"tenant_id": "acme"}]
-        assert store.rows("SELECT value FROM fingerprint_key") == key
+        assert store.rows("SELECT value FROM fingerprint_keys") == key
 
 
 def test_a_home_is_for_its_owner_alone(store: Store) -> None:
@@ -196,7 +196,7 @@ def test_a_reader_needs_a_store_and_changes_nothing(store: Store, tmp_path: Path
     assert not (tmp_path / "none").exists()
     store.close()
     with open_store(store.url, role="reader") as reader:
-        assert reader.rows("SELECT count() AS n FROM fingerprint_key") == [{"n": 0}]
+        assert reader.rows("SELECT count() AS n FROM fingerprint_keys") == [{"n": 0}]
         with pytest.raises(QueryFailed):
             reader.command("DROP TABLE spans")
 
@@ -205,7 +205,7 @@ def test_a_key_that_is_damaged_is_refused(store: Store) -> None:
     """Fingerprints under another key would meet none of those that are stored."""
     store.close()
     (store.home / "fingerprint.key").write_text("short")
-    with pytest.raises(StoreUnavailable, match=r"fingerprint.key is not a key"):
+    with pytest.raises(StoreUnavailable, match=r"fingerprint.key: line 1 is no key"):
         open_store(store.url)
     os.unlink(store.home / "fingerprint.key")
     open_store(store.url).close()

@@ -149,7 +149,7 @@ VALUES_DROPPED: Final = "partywall.values.dropped"
 """How many identifiers were found beyond those that are fingerprinted. int"""
 
 VALUES_EPOCH: Final = "partywall.values.epoch"
-"""The epoch of the key of the fingerprints; those of two epochs never match. string"""
+"""The epochs of the keys of the fingerprints, with a space between. string"""
 
 VALUES_MISSING: Final = "partywall.values.missing"
 """Why fingerprints are missing. string: `no key`, `bad key`, `too long`, `error`"""

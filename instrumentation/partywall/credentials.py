@@ -22,8 +22,9 @@ from typing import Final, Protocol, cast
 from opentelemetry import context as context_api
 from opentelemetry.util.types import AttributeValue
 
-from partywall import _answers, attributes, fingerprints, settings
+from partywall import _answers, attributes, settings
 from partywall.errors import BindingError, CredentialError
+from partywall.fingerprint_keys import in_force
 from partywall.governance import LONGEST_ID, is_text, open_session, record
 from partywall.sessions import Session
 
@@ -277,10 +278,10 @@ def _named(issued: object, session: Session) -> _Use:
 
 
 def _fingerprint(secret: str) -> str:
-    key = fingerprints.key()
-    if isinstance(key, fingerprints.Key):
+    keys = in_force()
+    if not isinstance(keys, str):
         text = b"credential\0" + secret.encode("utf-8", "surrogatepass")
-        return "hmac:" + hmac.digest(key.secret, text, hashlib.sha256)[:16].hex()
+        return "hmac:" + hmac.digest(keys.results.secret, text, hashlib.sha256)[:16].hex()
     _once(
         "no key",
         "a credential has no id of its issuer, and there is no fingerprint key: it is named at "

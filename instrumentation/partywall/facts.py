@@ -22,6 +22,7 @@ from opentelemetry.util.types import AttributeValue
 
 from partywall import attributes, conventions, datasets, fingerprints, redaction, settings
 from partywall.datasets import Access, Touched
+from partywall.fingerprint_keys import InForce, in_force
 
 log = logging.getLogger("partywall")
 
@@ -157,12 +158,12 @@ class FactsExporter(SpanExporter):
 
 
 def add_values(
-    said: Attributes, direction: str, values: fingerprints.Values, key: fingerprints.Key
+    said: Attributes, direction: str, values: fingerprints.Values, keys: InForce
 ) -> None:
     """Put the fingerprints of one direction on a span, and what is missing of them."""
     if values.numbers:
         said[direction] = values.numbers
-        said[attributes.VALUES_EPOCH] = key.epoch
+        said[attributes.VALUES_EPOCH] = keys.epochs
     if values.dropped:
         before = said.get(attributes.VALUES_DROPPED, 0)
         said[attributes.VALUES_DROPPED] = values.dropped + (before if type(before) is int else 0)
@@ -180,13 +181,15 @@ def _add_values(span: ReadableSpan, said: Attributes) -> None:
         text = conventions.first(said, names) or _in_events(span, events)
         if not text:
             continue
-        key = fingerprints.key()
-        if isinstance(key, str):
-            said[attributes.VALUES_MISSING] = key
+        keys = in_force()
+        if isinstance(keys, str):
+            said[attributes.VALUES_MISSING] = keys
             return
-        arguments = direction == attributes.VALUES_IN
-        taken = fingerprints.of_arguments if arguments else fingerprints.of_text
-        add_values(said, direction, taken(key, text), key)
+        if direction == attributes.VALUES_IN:
+            values = fingerprints.of_arguments(keys.arguments, text)
+        else:
+            values = fingerprints.of_text((keys.results,), text)
+        add_values(said, direction, values, keys)
 
 
 def _in_events(span: ReadableSpan, events: tuple[tuple[str, str], ...]) -> str:

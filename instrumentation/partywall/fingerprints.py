@@ -5,22 +5,16 @@ number can be matched without either being stored. Everything is bounded: an arg
 a cycle, or an object that is no JSON costs at most `LONGEST` characters of work.
 """
 
-import hashlib
-import hmac
-import logging
-import threading
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
-from typing import Final, Literal, cast
+from typing import Final, cast
 
-from partywall import conventions, identifiers, settings
-
-log = logging.getLogger("partywall")
+from partywall import conventions, identifiers
+from partywall.fingerprint_keys import Key
 
 MOST: Final = 64
-"""Fingerprints of one direction of a call; further ones are counted."""
+"""Identifiers of one direction of a call that are fingerprinted; further ones are counted."""
 
 LONGEST: Final = 65_536
 """Characters of a text that are read; what stands behind them is not seen."""
@@ -29,79 +23,38 @@ DEEPEST: Final = 16
 WIDEST: Final = 2_000
 """How far into a nested value is looked, and at how many of its parts."""
 
-SHORTEST_KEY: Final = 32
-"""Bytes of a key."""
-
-Missing = Literal["no key", "bad key", "too long"]
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """A fingerprint key with the name of its epoch; two epochs never match each other."""
-
-    secret: bytes
-    epoch: str
-
-    def __repr__(self) -> str:
-        return f"Key(epoch={self.epoch!r})"
-
 
 @dataclass(frozen=True, slots=True)
 class Values:
-    """The fingerprints of one direction of a call."""
+    """The fingerprints of one direction of a call, under one key after the other."""
 
     numbers: tuple[str, ...]
     dropped: int
     cut: bool
 
 
-_lock = threading.RLock()
-_read: dict[tuple[str, str], Key | Missing] = {}
-
-
-def key() -> Key | Missing:
-    """The key of this process, or why there is none; a key that cannot be used is warned about."""
-    said = settings.FINGERPRINT_KEY.text(), settings.FINGERPRINT_KEY_FILE.text()
-    known = _read.get(said)
-    if known is not None:
-        return known
-    with _lock:
-        if said not in _read:
-            _read[said] = _key(*said)
-        return _read[said]
-
-
-def parse_key(text: str) -> Key | None:
-    """The key that a text holds: at least 32 bytes as hexadecimal digits."""
-    try:
-        secret = bytes.fromhex(text.strip())
-    except ValueError:
-        return None
-    if len(secret) < SHORTEST_KEY:
-        return None
-    return Key(secret, hmac.digest(secret, b"epoch", hashlib.sha256)[:4].hex())
-
-
-def of_text(key: Key, text: str) -> Values:
+def of_text(keys: Sequence[Key], text: str) -> Values:
     """The fingerprints of the identifiers in a text, JSON or not."""
     found = identifiers.find(unescaped(text[:LONGEST]))
-    taken = identifiers.fingerprints(key.secret, found[:MOST])
+    taken = (identifiers.fingerprints(key.secret, found[:MOST]) for key in keys)
     return Values(
-        tuple(str(number) for number in taken), max(0, len(found) - MOST), len(text) > LONGEST
+        tuple(str(number) for numbers in taken for number in numbers),
+        max(0, len(found) - MOST),
+        len(text) > LONGEST,
     )
 
 
-def of_arguments(key: Key, text: str) -> Values:
+def of_arguments(keys: Sequence[Key], text: str) -> Values:
     """The fingerprints of a tool's arguments as an attribute holds them."""
     if len(text) > LONGEST:
-        return of_text(key, text)  # too long to be taken apart
-    return of_text(key, conventions.unwrapped(text))
+        return of_text(keys, text)  # too long to be taken apart
+    return of_text(keys, conventions.unwrapped(text))
 
 
-def of_object(key: Key, value: object) -> Values:
+def of_object(keys: Sequence[Key], value: object) -> Values:
     """The fingerprints of the identifiers in any Python value."""
     text, cut = text_of(value)
-    values = of_text(key, text)
+    values = of_text(keys, text)
     return Values(values.numbers, values.dropped, values.cut or cut)
 
 
@@ -153,34 +106,6 @@ def text_of(value: object) -> tuple[str, bool]:
         width -= len(below)
         stack.extend((part, depth + 1) for part in reversed(below))
     return "\n".join(parts), cut
-
-
-def _key(text: str, file: str) -> Key | Missing:
-    if not text and not file:
-        log.info(
-            "no fingerprint key: calls carry no fingerprints, which is recorded on them; set "
-            "%s or %s (said once)",
-            settings.FINGERPRINT_KEY.name,
-            settings.FINGERPRINT_KEY_FILE.name,
-        )
-        return "no key"
-    source = settings.FINGERPRINT_KEY.name if text else settings.FINGERPRINT_KEY_FILE.name
-    if not text:
-        try:
-            text = Path(file).read_text(encoding="ascii")
-        except (OSError, ValueError) as error:
-            log.warning("%s: the file cannot be read (%s)", source, type(error).__name__)
-            return "bad key"
-    found = parse_key(text)
-    if found is None:
-        log.warning(
-            "%s holds no key of at least 32 bytes as hexadecimal digits: calls carry no "
-            "fingerprints, which is recorded on them; take the fingerprint.key of the store, or "
-            "make one with `openssl rand -hex 32` (said once)",
-            source,
-        )
-        return "bad key"
-    return found
 
 
 def _scalar(value: object) -> str | None:

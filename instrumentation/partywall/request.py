@@ -7,7 +7,7 @@ hashes.
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -103,10 +103,10 @@ class RequestFacts:
         )
 
 
-def read_request(text: str, key: bytes) -> RequestFacts:
-    """Read a request's text under the key of the store's fingerprints."""
-    hasher = Hasher(key)
-    return RequestFacts(tuple(_item(part, hasher) for part in parts(text)))
+def read_request(text: str, *keys: bytes) -> RequestFacts:
+    """Read a request's text under the keys of the store's fingerprints that are in force."""
+    hashers = [Hasher(key) for key in keys]
+    return RequestFacts(tuple(_item(part, hashers) for part in parts(text)))
 
 
 def parts(text: str) -> list[str]:
@@ -120,7 +120,7 @@ def parts(text: str) -> list[str]:
     return [text[mark.end() : end].strip() for mark, end in zip(marks, ends, strict=True)]
 
 
-def _item(text: str, hasher: Hasher) -> Item:
+def _item(text: str, hashers: Sequence[Hasher]) -> Item:
     named = tuple(identifiers.find(text))
     quoted = [lower(next(filter(None, found))) for found in _QUOTED.findall(text)]
     names = [*quoted, *_dates(text), *(found.value for found in named)]
@@ -134,12 +134,16 @@ def _item(text: str, hasher: Hasher) -> Item:
     only_asks = _only_asks(text)
     return Item(
         named=named,
-        names=frozenset(hasher.terms(_kept(names))),
-        words=frozenset(hasher.terms(_kept(meant))),
-        single=frozenset(hasher.terms(f"={word}" for word in _kept(meant))),
+        names=_hashes(hashers, _kept(names)),
+        words=_hashes(hashers, _kept(meant)),
+        single=_hashes(hashers, [f"={word}" for word in _kept(meant)]),
         reaches=bool(_REACH.search(text)) and not only_asks,
         only_asks=only_asks,
     )
+
+
+def _hashes(hashers: Iterable[Hasher], terms: Sequence[str]) -> frozenset[int]:
+    return frozenset(term for hasher in hashers for term in hasher.terms(terms))
 
 
 def _only_asks(text: str) -> bool:

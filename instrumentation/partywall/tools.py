@@ -23,6 +23,7 @@ from partywall._wrap import check_function, wrap
 from partywall.datasets import Operation
 from partywall.errors import BindingError
 from partywall.facts import add_values
+from partywall.fingerprint_keys import in_force
 from partywall.sessions import current_session
 
 P = ParamSpec("P")
@@ -168,13 +169,14 @@ class _Tool:
 
     def returned(self, context: Context, result: object) -> None:
         """Take the fingerprints of what a call returned."""
-        key = fingerprints.key()
+        keys = in_force()
         span = trace.get_current_span(context)
-        if isinstance(key, str) or not span.is_recording():
+        if isinstance(keys, str) or not span.is_recording():
             return
         try:
             facts: dict[str, AttributeValue] = {}
-            add_values(facts, attributes.VALUES_OUT, fingerprints.of_object(key, result), key)
+            values = fingerprints.of_object((keys.results,), result)
+            add_values(facts, attributes.VALUES_OUT, values, keys)
             if before := _number(span, attributes.VALUES_DROPPED):
                 dropped = cast(int, facts.get(attributes.VALUES_DROPPED, 0))
                 facts[attributes.VALUES_DROPPED] = before + dropped
@@ -191,13 +193,14 @@ class _Tool:
             facts[attributes.PARTY_KIND] = self.party_kind
             facts[attributes.PARTY_ID] = parties[0] if len(parties) == 1 else parties
         said = [value for value in (*args, *kwargs.values()) if fingerprints.is_said(value)]
-        key = fingerprints.key()
-        if isinstance(key, str):
-            facts[attributes.VALUES_MISSING] = key
+        keys = in_force()
+        if isinstance(keys, str):
+            facts[attributes.VALUES_MISSING] = keys
             return facts
         if said:
             try:
-                add_values(facts, attributes.VALUES_IN, fingerprints.of_object(key, said), key)
+                taken = fingerprints.of_object(keys.arguments, said)
+                add_values(facts, attributes.VALUES_IN, taken, keys)
             except Exception:  # nothing of ours may break the tool
                 facts[attributes.VALUES_MISSING] = "error"
         return facts

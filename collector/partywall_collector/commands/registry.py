@@ -8,16 +8,15 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, cast
 
-from partywall_collector.commands import senders
+from partywall_collector.commands import fingerprint_key, senders
 from partywall_collector.commands.senders import CannotRun, print_json
+from partywall_collector.commands.tables import print_table
 from partywall_collector.registry.load import Loaded, RegistryRefused, current, load
 from partywall_collector.registry.model import KINDS
 from partywall_collector.registry.schema import Form, entry_of, slots
 from partywall_collector.store import StoreError, StoreUnavailable, open_store
 
 DEFAULT_STORE = "chdb://.partywall"
-
-WIDE = 4000
 
 EXAMPLE = """\
 examples:
@@ -27,6 +26,7 @@ examples:
   TOKEN=$(partywall registry token agents@acme --tenant acme)
   partywall registry principal desk@msp --tenant acme --spiffe-id spiffe://msp.example/agent/desk
   partywall registry grant-key tickets@msp --tenant acme > tickets.key
+  partywall registry fingerprint-key rotate --overlap 14d
 """
 
 
@@ -71,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     showing.set_defaults(run=_show)
 
     senders.add_commands(commands, common)
+    fingerprint_key.add_commands(commands, common)
     return parser
 
 
@@ -110,9 +111,9 @@ def _show(options: argparse.Namespace) -> int:
         hidden = (Form.REQUEST, Form.DERIVED)
         keys = [slot.key for slot in slots(KINDS[options.kind]) if slot.form not in hidden]
         entries = map(entry_of, records[options.kind])
-        _print_table(keys, [[_cell(entry, key) for key in keys] for entry in entries])
+        print_table(keys, [[_cell(entry, key) for key in keys] for entry in entries])
     else:
-        _print_table(
+        print_table(
             ["kind", "in force"], [[kind, str(len(found))] for kind, found in records.items()]
         )
     return 0
@@ -141,22 +142,8 @@ def _print_loaded(loaded: Loaded, *, check: bool) -> None:
         [kind, str(count), str(loaded.written.get(kind, 0))][: len(head)]
         for kind, count in loaded.read.items()
     ]
-    _print_table(head, rows)
+    print_table(head, rows)
     print("no mistakes; nothing was written" if check else "in force from now on")
-
-
-def _print_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in head:
-        table.add_column(name, overflow="fold")
-    for row in rows:
-        table.add_row(*map(Text, row))
-    # In a pipe a row is a line, so that it can be searched.
-    Console(width=None if sys.stdout.isatty() else WIDE).print(table)
 
 
 def _cell(entry: Mapping[str, Any], path: str) -> str:

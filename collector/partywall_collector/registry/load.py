@@ -1,6 +1,7 @@
 """Loads registry files into the store: all of them, or nothing if one has a mistake."""
 
 import hashlib
+import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -58,11 +59,12 @@ def load(paths: Sequence[Path], store: Store | None, *, check: bool = False) -> 
 
 def _completed(reads: Iterable[Read], store: Store) -> list[Record]:
     """Add what the files do not say: the facts of requests and the tokens that stay valid."""
-    key = bytes.fromhex(Home(store.home).fingerprint_key())
+    in_force = Home(store.home).fingerprint_keys().at(time.time())
+    keys = [key.secret for key in in_force.arguments] if in_force else []
 
     @cache  # requests of a template are the same text many times over
     def facts(text: str) -> str:
-        return read_request(text, key).to_json()
+        return read_request(text, *keys).to_json()
 
     tokens = {principal.id: principal.token_sha256 for principal in current(store, Principal)}
     records: list[Record] = []

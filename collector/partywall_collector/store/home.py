@@ -1,4 +1,4 @@
-"""The home folder of a store: who owns it, where its owner answers, and the fingerprint key."""
+"""The home folder of a store: who owns it, where its owner answers, and the fingerprint keys."""
 
 import contextlib
 import fcntl
@@ -6,11 +6,14 @@ import json
 import os
 import secrets
 import sys
-from collections.abc import Generator
+import time
+from collections.abc import Generator, Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from partywall import fingerprint_keys
+from partywall.fingerprint_keys import Key, Keys
 from partywall_collector.store.errors import StoreInUse, StoreUnavailable
 
 
@@ -109,19 +112,27 @@ class Home:
         finally:
             self.endpoint_file.unlink(missing_ok=True)
 
-    def fingerprint_key(self) -> str:
-        """The key of this store's fingerprints, in hex; made at first use."""
-        file = self.path / "fingerprint.key"
+    @property
+    def fingerprint_file(self) -> Path:
+        return self.path / "fingerprint.key"
+
+    def fingerprint_keys(self) -> Keys:
+        """The keys of this store's fingerprints; the first one is made at first use."""
+        file = self.fingerprint_file
         if not file.exists():
             _write_secret(file, secrets.token_hex(32))
-        key = file.read_text().strip()
         try:
-            bytes.fromhex(key)
-        except ValueError:
-            key = ""
-        if len(key) != 64:
-            raise StoreUnavailable(f"{file} is not a key of 64 hex digits; copy it back")
-        return key
+            keys = fingerprint_keys.parse(file.read_text(errors="replace"))
+        except fingerprint_keys.BadKeys as error:
+            raise StoreUnavailable(f"{file}: {error}; copy it back") from None
+        if keys.at(time.time()) is None:
+            raise StoreUnavailable(f"{file}: none of its keys is in force now; change its times")
+        return keys
+
+    def write_fingerprint_keys(self, keys: Iterable[Key]) -> None:
+        """Replace the keys of this store's fingerprints."""
+        lines = (fingerprint_keys.line(key) for key in keys)
+        _write_secret(self.fingerprint_file, "\n".join(lines) + "\n")
 
     def _owner(self) -> str:
         try:

@@ -52,7 +52,7 @@ def open_store(url: str, *, role: Role = "writer") -> Store:
             else:
                 home.make()
                 schema.prepare(connection, url)
-                schema.put_key(connection, home.fingerprint_key())
+                schema.put_keys(connection, home.fingerprint_keys())
         store = Store(url, home.path, pool, engine, undo.pop_all())
     if role != "owner":
         answer_later(store)

@@ -1,8 +1,11 @@
 """Makes the tables, functions and views of a store, and refuses the tables of another version."""
 
 import hashlib
+import json
+from datetime import UTC, datetime
 from typing import Final
 
+from partywall.fingerprint_keys import Keys
 from partywall_collector.store.connection import Connection
 from partywall_collector.store.errors import StoreUnavailable, StoreVersionMismatch
 from partywall_collector.store.rendering import render
@@ -15,6 +18,9 @@ A new table, one that keeps no row (engine Null), a function or a view is made a
 """
 
 SQL: Final = "partywall_collector.sql"
+
+LATEST: Final = 2**32 - 1
+"""Stands for a key without an end."""
 
 
 def prepare(connection: Connection, where: str) -> None:
@@ -49,16 +55,41 @@ def check(connection: Connection, where: str) -> None:
         )
 
 
-def put_key(connection: Connection, key: str) -> None:
-    """Give the engine the key of the fingerprints; an engine that has another one is refused."""
-    known = connection.rows("SELECT DISTINCT value FROM fingerprint_key")
-    if not known:
-        connection.command("INSERT INTO fingerprint_key VALUES ({key:String})", {"key": key})
-    elif known != [{"value": key}]:
+def put_keys(connection: Connection, keys: Keys) -> None:
+    """Give the engine the keys of the fingerprints; they may follow those that it has.
+
+    An engine whose newest key is none of ours is refused: the keys that we hold are older.
+    """
+    ours = [
+        {
+            "value": key.secret.hex(),
+            "begins": _moment(key.begins),
+            "ends": _moment(key.ends),
+            "results_from": _moment(key.results_from),
+            "results_until": _moment(key.results_until),
+        }
+        for key in keys
+    ]
+    known = connection.rows(
+        "SELECT * EXCEPT put_at FROM fingerprint_keys "
+        "WHERE put_at = (SELECT max(put_at) FROM fingerprint_keys) ORDER BY begins"
+    )
+    if known == ours:
+        return
+    if known and known[-1]["value"] not in [row["value"] for row in ours]:
         raise StoreUnavailable(
             "this store makes its fingerprints with another key than fingerprint.key of the home "
             "folder holds; copy that file from the home of the collector that is already running"
         )
+    put_at = datetime.now(UTC).isoformat()
+    body = "\n".join(json.dumps(row | {"put_at": put_at}) for row in ours)
+    settings = {"date_time_input_format": "best_effort"}
+    connection.append("fingerprint_keys", body.encode(), form="JSONEachRow", settings=settings)
+
+
+def _moment(seconds: float) -> int:
+    """A moment as a column of seconds holds it."""
+    return int(min(max(seconds, 0), LATEST))
 
 
 def _check(version: int, where: str) -> None:

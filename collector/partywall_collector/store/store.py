@@ -9,7 +9,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Final, Self
 
+from partywall_collector.store import schema
 from partywall_collector.store.connection import Pool
+from partywall_collector.store.home import Home
 
 INSERT_SETTINGS: Final = {
     "async_insert": "0",
@@ -70,6 +72,11 @@ class Store:
         """Run a statement that returns nothing."""
         with self._pool.connection() as connection:
             connection.command(sql, params)
+
+    def put_keys(self) -> None:
+        """Give the engine the fingerprint keys of the home folder, after they have changed."""
+        with self._pool.connection() as connection:
+            schema.put_keys(connection, Home(self.home).fingerprint_keys())
 
     def insert(self, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
         """Append rows; the keys are the table's columns, what is left out takes its default."""

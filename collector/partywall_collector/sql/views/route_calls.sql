@@ -11,7 +11,8 @@ WITH
                     party_arguments Array(String), party_kind String))))
         FROM current_tools
     ) AS tools,
-    (SELECT unhex(any(value)) FROM fingerprint_key HAVING count() > 0) AS secret,
+    (SELECT any(secret) FROM current_fingerprint_keys WHERE of_results HAVING count() > 0) AS secret,
+    (SELECT groupArray(secret) FROM current_fingerprint_keys WHERE NOT of_results) AS other_secrets,
     said AS (
         SELECT
             *,
@@ -126,7 +127,10 @@ SELECT
         notEmpty(brought_record_terms),
         brought_record_terms,
         partywall_record_terms(passages, introductions, secret)) AS record_terms,
-    partywall_fingerprints(lists[3], identifiers[1], secret) AS values_in,
+    arrayConcat(
+        partywall_fingerprints(lists[3], identifiers[1], secret),
+        if(empty(other_secrets), [], partywall_fingerprints(
+            [], if(empty(lists[3]), identifiers[1], []), other_secrets[1]))) AS values_in,
     partywall_fingerprints(lists[4], identifiers[2], secret) AS values_out,
     status_code = 2 OR firstNonDefault(${ERROR of attributes}, '') != ''
         OR arrayExists(event -> event.name = 'exception', events) AS failed,
