@@ -11,6 +11,7 @@ from typing import Final
 
 from partywall import attributes, conventions, identifiers
 from partywall.conventions import StepRule
+from partywall_collector.store.patterns import is_all_value, whole, without_groups
 
 _HOLE: Final = re.compile(r"\$\{(\w+)(?: of (\w+))?\}")
 
@@ -110,11 +111,26 @@ def _kinds(case: str) -> str:
     return _list(kind.name for kind in identifiers.KINDS if kind.case == case)
 
 
+def _kind_of() -> str:
+    return ",\n        ".join(
+        f"match(found, {quoted(whole(kind.pattern))}), {quoted(kind.name)}"
+        for kind in identifiers.FORMED
+    )
+
+
 def _needs() -> str:
     return ",\n                ".join(
-        f"found.1 = {quoted(kind.name)}, match(found.2, {quoted(kind.needs)})"
+        f"its_kind = {quoted(kind.name)}, match(found, {quoted(kind.needs)})"
         for kind in identifiers.FORMED
         if kind.needs
+    )
+
+
+def _values() -> str:
+    return ",\n                    ".join(
+        f"its_kind = {quoted(kind.name)}, extract(found, {quoted(kind.pattern)})"
+        for kind in identifiers.FORMED
+        if not is_all_value(kind.pattern)
     )
 
 
@@ -133,9 +149,9 @@ LISTS: Final = {
     "ARGUMENT_EVENTS": _event_values(conventions.ARGUMENT_EVENTS),
     "EMPTY": _list(conventions.EMPTY),
     "HANDOFF_TOOLS": _any(conventions.HANDOFF_TOOLS),
-    "FORMED_KINDS": _list(kind.name for kind in identifiers.FORMED),
-    "IDENTIFIERS": _escaped(identifiers.PATTERN),
+    "IDENTIFIERS": _escaped(without_groups(identifiers.PATTERN)),
     "KEPT_KINDS": _kinds("kept"),
+    "KIND_OF": _kind_of(),
     "NEEDS": _needs(),
     "PARTY_KINDS": _list(kind.name for kind in identifiers.KINDS),
     "PRINTED_ARGUMENTS": _escaped(conventions.PRINTED_ARGUMENTS),
@@ -144,6 +160,7 @@ LISTS: Final = {
     "STEPS": _steps(),
     "TOOL_NAME_IN_SPAN_NAME": _tool_in_span_name(),
     "UPPER_KINDS": _kinds("upper"),
+    "VALUES": _values(),
     "WRAPPED_ARGUMENTS": _escaped(conventions.WRAPPED_ARGUMENTS[1]),
     "WRAPPED_NAME": _escaped(conventions.WRAPPED_ARGUMENTS[0]),
 }

@@ -1,13 +1,12 @@
 -- The distinct identifiers of a text as (kind, value), in the order of their first appearance.
 CREATE OR REPLACE FUNCTION partywall_identifiers AS (text) ->
-    arrayDistinct(arrayMap(
-        found -> (found.1, partywall_normalise(found.1, found.2)),
-        arrayFilter(
-            found -> multiIf(
-                ${NEEDS},
-                true),
+    arrayMap(
+        matches -> arrayDistinct(arrayFilter(
+            identifier -> identifier.1 != '',
             arrayMap(
-                groups -> (
-                    [${FORMED_KINDS}][arrayFirstIndex(value -> value != '', groups)],
-                    arrayFirst(value -> value != '', groups)),
-                extractAllGroupsVertical(text, '${IDENTIFIERS}')))))
+                (found, its_kind) -> (
+                    if(multiIf(${NEEDS}, true), its_kind, ''),
+                    partywall_normalise(its_kind, multiIf(${VALUES}, found))),
+                matches,
+                arrayMap(found -> partywall_kind(found), matches)))),
+        [extractAll(text, '${IDENTIFIERS}')])[1]

@@ -1,0 +1,79 @@
+"""Functions of the store that have a short way and a long way: both give the same."""
+
+import base64
+import json
+import random
+import re
+
+from hypothesis import given
+from hypothesis import strategies as st
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue
+
+from partywall import identifiers
+from partywall_collector.store import Store
+from partywall_collector.store.patterns import is_all_value, whole, without_groups
+
+PARTS = (
+    "ann@example.com", "DE89 3704 0044 0532 0130 00", "0b9f4a52-8f0e-4f54-9f4e-0a3f4a8f0e4f",
+    "https://Www.Example.com/path?q=1", "+47 22 33 44 55", "555-555-5555", "INV-2024001",
+    "tok_0123456789abcdefghij", "10.0.0.7/24", "portal.example", "AB12CDEFGHIJKLMNO", "text",
+)  # fmt: skip
+ITEMS: tuple[str, ...] = (
+    "",
+    "7",
+    "18446744073709551615",
+    "a text",
+    "müller",
+    "\n",
+    "x" * 29,
+    "x" * 30,
+    "x" * 200,
+)
+
+
+def array(items: list[str]) -> str:
+    """A list of strings as the store keeps it."""
+    values = [AnyValue(string_value=item) for item in items]
+    return base64.b64encode(
+        AnyValue(array_value=ArrayValue(values=values)).SerializeToString()
+    ).decode()
+
+
+def test_an_array_is_read_whatever_its_items_are(store: Store) -> None:
+    """Short texts are cut at their lengths, all others taken off one by one; 1024 at most."""
+    pick = random.Random(20261125)
+    lists: list[list[str]] = [
+        pick.choices(ITEMS[: pick.choice((3, 9))], k=pick.randrange(12)) for _ in range(500)
+    ]
+    lists += [["7"] * 1500, ["müller"] * 30, ["\n\x03\n\x01"] * 3]
+    rows = store.rows(
+        "SELECT partywall_array_items(base64Decode(text)) AS items FROM "
+        "format(JSONEachRow, 'text String', {texts:String})",
+        {"texts": "\n".join(json.dumps({"text": array(items)}) for items in lists)},
+    )
+    assert [row["items"] for row in rows] == [items[:1024] for items in lists]
+
+
+@given(st.lists(st.one_of(st.sampled_from(PARTS), st.text("aB7 -.@_:/\n", max_size=9)), max_size=6))
+def test_what_was_found_without_groups_tells_its_kind(parts: list[str]) -> None:
+    """The match alone says which pattern made it, without the text around it and without groups."""
+    text = "".join(parts)
+    kinds = [(kind.name, re.compile(whole(kind.pattern), re.ASCII)) for kind in identifiers.FORMED]
+    grouped = re.compile(identifiers.PATTERN, re.ASCII)
+    plain = re.compile(without_groups(identifiers.PATTERN), re.ASCII)
+    expected = [
+        (m[0], identifiers.FORMED[(m.lastindex or 0) - 1].name) for m in grouped.finditer(text)
+    ]
+    found = [
+        (m[0], next(name for name, pattern in kinds if pattern.match(m[0])))
+        for m in plain.finditer(text)
+    ]
+    assert found == expected
+
+
+def test_the_value_of_a_kind_is_all_of_the_match_but_for_links() -> None:
+    """Only a host has to be cut out again; a class may hold parentheses."""
+    assert [k.name for k in identifiers.FORMED if not is_all_value(k.pattern)] == ["url"]
+    assert without_groups(r"([(x)]\()[^]()]") == r"(?:[(x)]\()[^]()]"
+    assert not is_all_value("(a)(b)")
+    assert not is_all_value("x(a)")
