@@ -4,6 +4,7 @@ import contextlib
 import gzip
 import hashlib
 import http.client
+import itertools
 import json
 import socket
 import threading
@@ -44,6 +45,7 @@ from partywall_collector.receivers.http_server import HttpServer
 from partywall_collector.receivers.intake import Intake
 from partywall_collector.receivers.otlp_grpc import GrpcReceiver
 from partywall_collector.receivers.otlp_http import otlp_app
+from partywall_collector.repeats import Repeats
 from partywall_collector.spool import Limits, Spool
 from partywall_collector.store import Store, open_store
 
@@ -51,6 +53,8 @@ PROTOBUF = "application/x-protobuf"
 EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 GOOD = {"Authorization": "Bearer good", "Content-Type": PROTOBUF}
 LIMIT = 1 << 20
+TRACES = itertools.count(1)
+"""No request repeats another: a repeat would not be stored."""
 
 
 def add_principal(store: Store, name: str, token: str, *tenants: str) -> None:
@@ -60,11 +64,11 @@ def add_principal(store: Store, name: str, token: str, *tenants: str) -> None:
 
 
 def request(spans: int = 1, filler: str = "") -> bytes:
-    message = ExportTraceServiceRequest()
+    message, trace = ExportTraceServiceRequest(), next(TRACES)
     scope = message.resource_spans.add().scope_spans.add()
     for number in range(spans):
         span = scope.spans.add(name=f"span {number}{filler}")
-        span.trace_id = bytes(15) + b"\x01"
+        span.trace_id = trace.to_bytes(16)
         span.span_id = (number + 1).to_bytes(8)
     return message.SerializeToString()
 
@@ -87,7 +91,8 @@ class Served:
         self.spool = Spool(folder, limits)
         self.principals = Principals(store, 3600)
         self.counters = Counters()
-        intake = Intake(self.spool, self.principals, Grants(store, 3600), self.counters)
+        grants = Grants(store, 3600)
+        intake = Intake(self.spool, Repeats(), self.principals, grants, self.counters)
         local = Endpoint("127.0.0.1:0")
         app = otlp_app(intake, Http(local, max_request_body_size=LIMIT))
         self.http = HttpServer(app, local, "receivers.otlp.protocols.http.endpoint")
@@ -403,7 +408,8 @@ def test_any_body_is_canonical_or_not_otlp(body: bytes) -> None:
 
 def test_what_protobuf_ignores_is_not_passed_on() -> None:
     """Unknown fields, also a known number with the wrong wire type, are gone."""
-    assert from_protobuf(request(2) + b"\xf8\x07\x01" + b"\x08\x05").body == request(2)
+    body = request(2)
+    assert from_protobuf(body + b"\xf8\x07\x01" + b"\x08\x05").body == body
 
 
 def test_json_means_the_same_as_protobuf() -> None:

@@ -167,21 +167,26 @@ def test_a_running_collector_is_sent_to_over_http_and_grpc(
         .replace("  health_check:\n", f"  health_check: {{endpoint: 127.0.0.1:{health}}}\n")
     )
     assert registry(["load", str(tenants), "--store", url]) == 0
-    assert registry(["token", "agents", "--tenant", "*", "--store", url]) == 0
-    token = capsys.readouterr().out.splitlines()[-1]
+    ways = (["--endpoint", f"http://127.0.0.1:{http}"], ["--grpc", f"127.0.0.1:{grpc}"])
+    tokens: list[str] = []  # of a principal each, or the second way would repeat the first
+    for number in range(len(ways)):
+        assert registry(["token", f"agents-{number}", "--tenant", "*", "--store", url]) == 0
+        tokens.append(capsys.readouterr().out.splitlines()[-1])
     path = str(good(tmp_path))
     with collecting(config, url):
         assert registry(["load", str(tenants), "--store", url]) == 0
         capsys.readouterr()
         assert main([path, "--store", url]) == 2
         assert "--endpoint http://127.0.0.1:4318" in capsys.readouterr().err
-        for way in (["--endpoint", f"http://127.0.0.1:{http}"], ["--grpc", f"127.0.0.1:{grpc}"]):
+        for way, token in zip(ways, tokens, strict=True):
             assert main([path, *way, "--token", token, "--store", url, "--json"]) == 0
             summary = as_json(capsys)
             assert summary["agree"]
             assert summary["accepted"] == {"acme": 60, "fjord": 60}
             assert main([path, *way, "--token", token, "--json"]) == 0
-            assert as_json(capsys)["agree"] is None
+            again = as_json(capsys)
+            assert (again["agree"], again["acknowledged_spans"]) == (None, 120)
+            assert again["repeated_spans"] == 120
             assert main([path, *way, "--token", "wrong"]) == 2
             assert "partywall registry token" in capsys.readouterr().err
 

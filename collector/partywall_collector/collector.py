@@ -16,6 +16,7 @@ from partywall_collector.receivers.http_server import HttpServer
 from partywall_collector.receivers.intake import Intake
 from partywall_collector.receivers.otlp_grpc import GrpcReceiver
 from partywall_collector.receivers.otlp_http import otlp_app
+from partywall_collector.repeats import Repeats
 from partywall_collector.spool import MIB, Limits, Spool
 from partywall_collector.store import Store
 
@@ -46,6 +47,8 @@ class Collector:
         with ExitStack() as undo:
             self._spool = Spool(self._store.home / "spool", _limits(self._config))
             undo.callback(self._spool.close)
+            repeats = Repeats()
+            repeats.recall(self._store, self._spool)
             retry = self._config.exporter.retry_on_failure
             loader = Loader(self._store, self._spool, self._counters, retry)
             loader.start()
@@ -54,7 +57,7 @@ class Collector:
             self._principals = Principals(self._store, self._config.auth.refresh_interval)
             undo.callback(self._principals.stop)
             grants = Grants(self._store, self._config.auth.refresh_interval)
-            intake = Intake(self._spool, self._principals, grants, self._counters)
+            intake = Intake(self._spool, repeats, self._principals, grants, self._counters)
             for name, receiver in self._config.receivers.items():
                 self._listen(name, receiver, intake, undo)
             for name, health in self._config.health.items():

@@ -56,10 +56,12 @@ class Envelope:
     received_at: int
     request: bytes
     grants: tuple[GrantedSession, ...] = ()
+    sha256: bytes = b""
+    """The digest of the request; left out, it is made."""
 
-    @property
-    def sha256(self) -> bytes:
-        return hashlib.sha256(self.request).digest()
+    def __post_init__(self) -> None:
+        if not self.sha256:
+            object.__setattr__(self, "sha256", hashlib.sha256(self.request).digest())
 
 
 def varint(number: int) -> bytes:
@@ -163,7 +165,9 @@ def _envelope(data: bytes, at: int, end: int) -> Envelope:
             raise TornFrame(f"broken text in the envelope before byte {end}") from None
     if request is None or hashlib.sha256(request).digest() != digest:
         raise TornFrame(f"the digest before byte {end} does not fit its body")
-    return Envelope(principal, tuple(tenants), attestation, received_at, request, tuple(grants))
+    return Envelope(
+        principal, tuple(tenants), attestation, received_at, request, tuple(grants), digest
+    )
 
 
 def _grant(data: bytes) -> GrantedSession:

@@ -12,6 +12,9 @@ class Stats:
 
     accepted_requests: int = 0
     accepted_spans: int = 0
+    repeated_requests: int = 0
+    repeated_spans: int = 0
+    """Sent again after their acknowledgement was lost; acknowledged, and stored once."""
     refused: Mapping[str, int] = field(default_factory=dict[str, int])
     """Requests by reason: unauthenticated, forbidden, invalid, too large, full, unavailable."""
     loaded_requests: int = 0

@@ -19,7 +19,12 @@ import grpc
 from google.protobuf.message import DecodeError
 from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTracePartialSuccess,
+    ExportTraceServiceResponse,
+)
+
+from partywall_collector.repeats import NOTICE
 
 CONNECTIONS = 4
 """Requests on the way at a time; the collector commits those that wait together in one go."""
@@ -76,22 +81,26 @@ class Acknowledged:
     spans: int = 0
     rejected: int = 0
     """Spans that a partial success gave back."""
+    repeated: int = 0
+    """Acknowledged spans that the collector already had."""
     retries: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
-    def add(self, batch: Batch, rejected: int) -> None:
+    def add(self, batch: Batch, answer: ExportTracePartialSuccess) -> None:
         """Count a batch that was answered with success."""
         with self.lock:
             self.requests += batch.requests
-            self.spans += batch.spans - rejected
-            self.rejected += rejected
+            self.spans += batch.spans - answer.rejected_spans
+            self.rejected += answer.rejected_spans
+            if answer.error_message == NOTICE:
+                self.repeated += batch.spans
 
 
 class Transport(Protocol):
     """One connection to a collector."""
 
-    def send(self, body: bytes) -> int:
-        """Send one body; return how many of its spans were rejected."""
+    def send(self, body: bytes) -> ExportTracePartialSuccess:
+        """Send one body; return what was not taken of it."""
         ...
 
     def close(self) -> None:
@@ -119,8 +128,8 @@ class HttpTransport:
         if token:
             self._headers["Authorization"] = f"Bearer {token}"
 
-    def send(self, body: bytes) -> int:
-        """Send one body; return how many of its spans were rejected."""
+    def send(self, body: bytes) -> ExportTracePartialSuccess:
+        """Send one body; return what was not taken of it."""
         try:
             packed = gzip.compress(body, compresslevel=1)
             self._connection.request("POST", self._path, packed, self._headers)
@@ -131,7 +140,7 @@ class HttpTransport:
             what = f"no answer: {error or type(error).__name__}"
             raise _TryAgain(what, answered=False) from None
         if response.status == 200:
-            return _rejected(answer)
+            return _answer(answer)
         text = f"{response.status} {response.reason}: {_status(answer).message}".rstrip(": ")
         if response.status in RETRYABLE_HTTP:
             pause = response.headers.get("Retry-After", "")
@@ -159,10 +168,10 @@ class GrpcTransport:
         self._export = self._channel.unary_unary(EXPORT)
         self._metadata = (("authorization", f"Bearer {token}"),) if token else ()
 
-    def send(self, body: bytes) -> int:
-        """Send one body; return how many of its spans were rejected."""
+    def send(self, body: bytes) -> ExportTracePartialSuccess:
+        """Send one body; return what was not taken of it."""
         try:
-            return _rejected(self._export(body, timeout=TIMEOUT, metadata=self._metadata))
+            return _answer(self._export(body, timeout=TIMEOUT, metadata=self._metadata))
         except grpc.RpcError as error:
             text = f"{error.code().name}: {error.details()}"
             pause = _retry_delay(error)
@@ -231,9 +240,9 @@ class Sender:
                     continue
                 if batch is None:
                     return
-                rejected = self._send_one(transport, batch)
-                if rejected is not None:
-                    self.acknowledged.add(batch, rejected)
+                answer = self._send_one(transport, batch)
+                if answer is not None:
+                    self.acknowledged.add(batch, answer)
         except NotSent as error:
             self._fail(error)
         except Exception as error:  # such as a token that no header can carry
@@ -245,8 +254,8 @@ class Sender:
         self._error = self._error or error
         self._stopped.set()
 
-    def _send_one(self, transport: Transport, batch: Batch) -> int | None:
-        """Return how many spans were rejected; None if the sending ended before an answer."""
+    def _send_one(self, transport: Transport, batch: Batch) -> ExportTracePartialSuccess | None:
+        """Return the answer; None if the sending ended before there was one."""
         begun = time.monotonic()
         attempt = 0
         while True:
@@ -267,9 +276,9 @@ class Sender:
                     return None
 
 
-def _rejected(answer: bytes) -> int:
+def _answer(answer: bytes) -> ExportTracePartialSuccess:
     try:
-        return ExportTraceServiceResponse.FromString(answer).partial_success.rejected_spans
+        return ExportTraceServiceResponse.FromString(answer).partial_success
     except DecodeError:
         raise NotSent("the answer is not OTLP; is this a collector's endpoint?") from None
 

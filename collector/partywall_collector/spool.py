@@ -115,8 +115,13 @@ class Spool:
         request: bytes,
         spans: int,
         grants: tuple[GrantedSession, ...] = (),
+        *,
+        sha256: bytes = b"",
     ) -> Future[None]:
-        """Queue a request; the future is done when it is on disk, or holds a `SpoolError`."""
+        """Queue a request; the future is done when it is on disk, or holds a `SpoolError`.
+
+        `sha256` is its digest, where the caller has it already.
+        """
         with self._change:
             if self._closing:
                 raise SpoolError("the collector is stopping")
@@ -127,7 +132,7 @@ class Spool:
             # Strictly rising, so that received_at names one envelope of this spool.
             self._last_stamp = max(self._last_stamp + 1, time.time_ns())
             stamp = self._last_stamp
-            envelope = Envelope(principal, tenants, attestation, stamp, request, grants)
+            envelope = Envelope(principal, tenants, attestation, stamp, request, grants, sha256)
         waiting = _Waiting(frame(envelope), spans)
         with self._change:
             if self._closing:
@@ -136,6 +141,11 @@ class Spool:
             self._waiting_bytes += waiting.size
             self._change.notify_all()
         return waiting.done
+
+    def files(self) -> list[Path]:
+        """The sealed segments, the oldest first."""
+        with self._change:
+            return [segment.path for segment in self._sealed]
 
     def next(self, timeout: float) -> Segment | None:
         """The oldest sealed segment, which stays in the spool until `remove` or `split`."""

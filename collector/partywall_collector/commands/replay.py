@@ -195,6 +195,7 @@ def _print_summary(summary: Summary) -> None:
         ("read", f"{summary.files} files, {summary.read_requests:,} requests", summary.read_spans),
         ("acknowledged", "", summary.acknowledged_spans),
         *([("given back", "", summary.rejected_spans)] if summary.rejected_spans else []),
+        *([("sent before", "", summary.repeated_spans)] if summary.repeated_spans else []),
         *(("accepted", tenant, spans) for tenant, spans in summary.accepted.items()),
         *(("quarantined", reason, spans) for reason, spans in summary.quarantined.items()),
     ]
@@ -208,11 +209,12 @@ def _print_summary(summary: Summary) -> None:
         console.print(
             f"accepted {total:,} in {summary.traces:,} traces and quarantined "
             f"{sum(summary.quarantined.values()):,}: together all that was read"
+            + (" but for what was sent before" if summary.repeated_spans else "")
         )
     elif summary.agree is False:
         found = sum(summary.accepted.values()) + sum(summary.quarantined.values())
         console.print(f"{found:,} spans are in the store and {summary.read_spans:,} were read")
-        if found < summary.acknowledged_spans:
+        if found + summary.repeated_spans < summary.acknowledged_spans:
             console.print("what is acknowledged waits in the spool for the collector's next start")
     if summary.interrupted:
         console.print("stopped by Ctrl-C; what was acknowledged is safe")

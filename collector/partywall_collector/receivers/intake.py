@@ -1,7 +1,9 @@
 """What both protocols do with a request: who sends it, is it OTLP, is it on disk; or why not."""
 
+import hashlib
 import logging
 import zlib
+from concurrent.futures import Future
 from concurrent.futures import TimeoutError as Timeout
 from enum import Enum
 
@@ -9,11 +11,13 @@ from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.duration_pb2 import Duration
 from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from partywall_collector.canonical import Canonical, NotOtlp, from_json, from_protobuf
 from partywall_collector.grants import Grants
 from partywall_collector.metrics import Counters
 from partywall_collector.principals import Principal, Principals, of_token
+from partywall_collector.repeats import NOTICE, Repeats
 from partywall_collector.spool import Spool, SpoolError, SpoolFull
 
 log = logging.getLogger("partywall.receiver")
@@ -72,9 +76,15 @@ class Intake:
     """The way of a request from a protocol to the spool. Thread-safe."""
 
     def __init__(
-        self, spool: Spool, principals: Principals, grants: Grants, counters: Counters
+        self,
+        spool: Spool,
+        repeats: Repeats,
+        principals: Principals,
+        grants: Grants,
+        counters: Counters,
     ) -> None:
         self._spool = spool
+        self._repeats = repeats
         self._principals = principals
         self._grants = grants
         self.counters = counters
@@ -103,23 +113,42 @@ class Intake:
             )
         return principal
 
-    def take(self, principal: Principal, body: bytes, *, json: bool = False) -> None:
-        """Return when the request is on disk; raise `Refused` when it is not."""
+    def take(
+        self, principal: Principal, body: bytes, *, json: bool = False
+    ) -> ExportTraceServiceResponse:
+        """Return the answer when the request is on disk; raise `Refused` when it is not."""
         try:
             request = from_json(body) if json else from_protobuf(body)
         except NotOtlp as error:
             raise Refused(Reason.INVALID, str(error)) from None
-        if request.spans:
-            self._spool_it(principal, request)
-        self.counters.add(accepted_requests=1, accepted_spans=request.spans)
+        answer = ExportTraceServiceResponse()
+        if request.spans and self._spool_it(principal, request):
+            self.counters.add(repeated_requests=1, repeated_spans=request.spans)
+            answer.partial_success.error_message = NOTICE
+        else:
+            self.counters.add(accepted_requests=1, accepted_spans=request.spans)
+        return answer
 
-    def _spool_it(self, principal: Principal, request: Canonical) -> None:
-        grants = self._grants.judge(principal.id, request.grants, request.body)
-        try:
-            done = self._spool.append(
-                principal.id, principal.tenants, ATTESTATION, request.body, request.spans, grants
+    def _spool_it(self, principal: Principal, request: Canonical) -> bool:
+        """Return when the request is on disk; whether it was there before."""
+        sha256 = hashlib.sha256(request.body).digest()
+
+        def append() -> Future[None]:
+            grants = self._grants.judge(principal.id, request.grants, request.body)
+            return self._spool.append(
+                principal.id,
+                principal.tenants,
+                ATTESTATION,
+                request.body,
+                request.spans,
+                grants,
+                sha256=sha256,
             )
+
+        try:
+            done, repeated = self._repeats.once(principal.id, sha256, append)
             done.result(DISK_PATIENCE)
+            return repeated
         except SpoolFull as error:
             raise Refused(Reason.FULL, str(error)) from None
         except SpoolError as error:

@@ -43,18 +43,16 @@ class GrpcReceiver:
         self._server.stop(STOP_PATIENCE).wait()
 
     def _export(self, body: bytes, context: grpc.ServicerContext) -> bytes:
-        """An empty ExportTraceServiceResponse once the request is on disk."""
+        """The serialised ExportTraceServiceResponse once the request is on disk."""
         try:
             header = dict(context.invocation_metadata()).get("authorization")
             text = header.decode("latin-1") if isinstance(header, bytes) else header
-            self._intake.take(self._intake.authenticate(text), body)
+            return self._intake.take(self._intake.authenticate(text), body).SerializeToString()
         except Refused as error:
             refused = error
         except Exception:
             log.exception("a request failed")
             refused = Refused(Reason.UNAVAILABLE, "the collector failed")
-        else:
-            return b""
         self._intake.counters.refuse(refused.reason.word)
         trailers = [("grpc-status-details-bin", refused.status().SerializeToString())]
         if refused.reason.retryable:

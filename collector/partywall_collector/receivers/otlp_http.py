@@ -4,6 +4,7 @@ import logging
 
 from anyio import CapacityLimiter, to_thread
 from google.protobuf.json_format import MessageToJson
+from google.protobuf.message import Message
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -64,16 +65,17 @@ class _Traces:
             )
         raw = bytearray()
 
-        def take() -> None:
+        def take() -> bytes:
             body = gunzip(raw, self._limit) if encoding == "gzip" else bytes(raw)
-            self._intake.take(principal, body, json=media_type == JSON)
+            answer = self._intake.take(principal, body, json=media_type == JSON)
+            return _written(answer, media_type)
 
         try:
             await self._read(request, raw)
-            await to_thread.run_sync(take, limiter=self._threads)
+            answer = await to_thread.run_sync(take, limiter=self._threads)
         finally:
             self._held -= len(raw)
-        return Response(b"{}" if media_type == JSON else b"", media_type=media_type)
+        return Response(answer, media_type=media_type)
 
     async def _read(self, request: Request, raw: bytearray) -> None:
         """The body as it was sent, within the limits of one request and of all together."""
@@ -97,11 +99,8 @@ class _Traces:
             headers["WWW-Authenticate"] = "Bearer"
         if refused.reason in (Reason.TOO_LARGE, Reason.FULL):
             headers["Connection"] = "close"  # the rest of the body is not read
-        status = refused.status()
-        if _media_type(request) == JSON:
-            content, media_type = MessageToJson(status).encode(), JSON
-        else:
-            content, media_type = status.SerializeToString(), PROTOBUF
+        media_type = JSON if _media_type(request) == JSON else PROTOBUF
+        content = _written(refused.status(), media_type)
         return Response(content, refused.reason.http, headers, media_type)
 
     async def no_route(self, request: Request, error: Exception) -> Response:
@@ -117,6 +116,12 @@ class _Traces:
         """A mistake of the collector is not the sender's: it may try again."""
         log.error("a request failed", exc_info=error)
         return self._refusal(request, Refused(Reason.UNAVAILABLE, "the collector failed"))
+
+
+def _written(message: Message, media_type: str) -> bytes:
+    if media_type == JSON:
+        return MessageToJson(message, indent=None).encode()
+    return message.SerializeToString()
 
 
 def _media_type(request: Request) -> str:
