@@ -1,5 +1,6 @@
 """Another process reads and writes an embedded store through its owner, with the stock client."""
 
+import asyncio
 import http.client
 import json
 import subprocess
@@ -10,9 +11,11 @@ from typing import Any
 
 import clickhouse_connect
 import pytest
-from clickhouse_connect.driver.exceptions import DatabaseError
+from clickhouse_connect.driver.exceptions import DatabaseError, StreamFailureError
+from clickhouse_connect.driver.external import ExternalData
 
-from partywall_collector.store import QueryFailed, Store, StoreUnavailable, open_store
+from partywall_collector.store import QueryFailed, Store, StoreUnavailable, execution, open_store
+from partywall_collector.store.compression import decompressed
 from partywall_collector.store.facade import serve
 from partywall_collector.store.home import Account, Endpoint
 from partywall_collector.store.statement_kind import insert_with_data
@@ -147,6 +150,8 @@ FORBIDDEN = [
     "SELECT file('{secret}')",
     "SELECT `fi\\x6ce`/**/('{secret}')",
     "SELECT arrayMap(file, ['{secret}'])",
+    "SELECT * APPLY(file) FROM (SELECT '{secret}' AS path)",
+    "SELECT COLUMNS('p') APPLY(x -> file(x)) FROM (SELECT '{secret}' AS path)",
     "SELECT * FROM `{secret}`",
     "DESCRIBE file('{secret}')",
     "SELECT 1 INTO OUTFILE '{written}'",
@@ -261,3 +266,120 @@ def test_the_data_of_an_insert_is_found(sql: bytes, data: bytes | None) -> None:
     """No word inside a name, a string or a comment is taken for the format."""
     insert = insert_with_data(sql)
     assert (insert.data if insert else None) == data
+
+
+LONG = "SELECT number, repeat('x', 100) FROM numbers(300000)"
+
+
+@pytest.mark.parametrize("encoding", ["zstd", "lz4", "gzip", ""])
+def test_an_answer_is_compressed_as_the_client_asks(endpoint: Endpoint, encoding: str) -> None:
+    """Whole and in pieces; a client that asks for nothing gets plain bytes."""
+    plain = post(endpoint, LONG, endpoint.reader)[1]
+    for wait in ("", "&wait_end_of_query=1"):
+        connection = http.client.HTTPConnection(endpoint.host, endpoint.port)
+        who = {"X-ClickHouse-User": "reader", "X-ClickHouse-Key": endpoint.reader.password}
+        connection.request(
+            "POST",
+            f"/?enable_http_compression=1{wait}",
+            LONG,
+            who | {"Accept-Encoding": f"br, {encoding}"},
+        )
+        answer = connection.getresponse()
+        body = answer.read()
+        connection.close()
+        assert answer.getheader("Content-Encoding", "") == encoding
+        assert decompressed(body, encoding, 1 << 30) == plain
+        assert not encoding or len(body) < len(plain) / 5
+
+
+def test_a_long_answer_is_not_held_in_memory(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In pieces there is no limit, and a client may leave early; a whole answer has one."""
+    monkeypatch.setattr(execution, "MAX_RESULT_BYTES", 1 << 20)
+    sql = "SELECT repeat(toString(number), 100) FROM numbers(1000000000) FORMAT RowBinary"
+    connection = http.client.HTTPConnection(endpoint.host, endpoint.port)
+    who = {"X-ClickHouse-User": "reader", "X-ClickHouse-Key": endpoint.reader.password}
+    connection.request("POST", "/", sql, who)
+    answer = connection.getresponse()
+    assert len(answer.read(100 << 20)) == 100 << 20
+    answer.close()
+    connection.close()
+    status, body = post(endpoint, sql, endpoint.reader, "?wait_end_of_query=1")
+    assert status == 500
+    assert b"TOO_MANY_ROWS_OR_BYTES" in body
+
+
+def test_an_error_in_mid_stream_reaches_the_client(endpoint: Endpoint) -> None:
+    """Rows came already; the client says what went wrong all the same."""
+    writer = client(endpoint, endpoint.writer)
+    sql = "SELECT throwIf(number = 250000, 'at last') AS n FROM numbers(400000)"
+    with writer.query_row_block_stream(sql, settings={"max_block_size": 1000}) as blocks:
+        assert next(iter(blocks))
+        with pytest.raises(StreamFailureError, match="at last"):
+            list(blocks)
+    status, body = post(endpoint, sql, endpoint.reader, "?max_block_size=1000")
+    assert status == 200
+    assert b"at last" in body[-800:]
+    assert body.endswith(b"__exception__\r\n")
+
+
+def test_the_async_client_reads_as_the_other_one_does(endpoint: Endpoint) -> None:
+    """Rows, an empty result with its columns, a stream, and several statements at once."""
+    pytest.importorskip("aiohttp", reason="the async client of clickhouse-connect needs it")
+
+    async def read() -> list[Any]:
+        opening: Any = clickhouse_connect.get_async_client(  # pyright: ignore[reportUnknownMemberType]  # its keyword arguments are untyped
+            host=endpoint.host,
+            port=endpoint.port,
+            username="reader",
+            password=endpoint.reader.password,
+        )
+        async with await opening as reader:
+            found = await reader.query("SELECT tenant_id FROM tenants")
+            empty = await reader.query("SELECT tenant_id FROM tenants WHERE 0")
+            size = 0
+            async with await reader.query_row_block_stream(LONG) as blocks:
+                async for block in blocks:
+                    size += len(block)
+            many = await asyncio.gather(*(reader.command(f"SELECT {n}") for n in range(12)))
+            return [found.result_rows, empty.column_names, size, many]
+
+    said = asyncio.run(read())
+    assert said == [[("acme",)], ("tenant_id",), 300_000, list(range(12))]
+
+
+@pytest.mark.parametrize("sql", ["SET max_threads = 1", "CREATE TEMPORARY TABLE t (a Int8)"])
+def test_what_needs_a_session_is_a_clear_error(endpoint: Endpoint, sql: str) -> None:
+    """It would be gone with the request, so it is not taken."""
+    status, body = post(endpoint, sql, endpoint.writer, "?session_id=mine")
+    assert status == 500
+    assert b"the endpoint keeps no session" in body
+
+
+def test_external_data_is_a_clear_error(endpoint: Endpoint) -> None:
+    """No table of that name would be there."""
+    external = ExternalData(data=b"1\n", file_name="ext", fmt="CSV", structure="a UInt8")
+    with pytest.raises(DatabaseError, match="no external data"):
+        client(endpoint, endpoint.reader).query("SELECT * FROM ext", external_data=external)
+
+
+def test_progress_is_told_only_to_who_asks(endpoint: Endpoint) -> None:
+    """As a header; it has the counts of the whole if the client waits for the end."""
+    for asked in (False, True):
+        connection = http.client.HTTPConnection(endpoint.host, endpoint.port)
+        who = {"X-ClickHouse-User": "reader", "X-ClickHouse-Key": endpoint.reader.password}
+        query = "/?wait_end_of_query=1" + "&send_progress_in_http_headers=1" * asked
+        connection.request("POST", query, "SELECT sum(number) FROM numbers(1000)", who)
+        answer = connection.getresponse()
+        answer.read()
+        connection.close()
+        progress = answer.getheader("X-ClickHouse-Progress")
+        assert (json.loads(progress)["read_rows"] if progress else None) == ("1000" * asked or None)
+
+
+def test_a_reader_cannot_have_the_engine_write_a_schema(endpoint: Endpoint, tmp_path: Path) -> None:
+    """A format of its own would write the schema that it made up into a file."""
+    query = f"?output_format_schema={tmp_path}/made.proto&default_format=Protobuf"
+    assert post(endpoint, "SELECT 1 AS a", endpoint.reader, query)[0] == 500
+    assert not (tmp_path / "made.proto").exists()

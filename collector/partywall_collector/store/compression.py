@@ -1,7 +1,8 @@
-"""Takes the compression off a request body, and never makes more of it than was allowed."""
+"""Takes the compression off requests, never making more than was allowed; puts it on answers."""
 
 import sys
 import zlib
+from collections.abc import Callable
 from typing import Any
 
 import lz4.frame  # pyright: ignore[reportMissingTypeStubs]  # it ships none
@@ -40,3 +41,33 @@ def _decompressor(encoding: str) -> Any:
             return zstd.ZstdDecompressor()
         case _:
             raise CannotDecompress(f"gzip, lz4 and zstd are read, not {encoding!r}")
+
+
+def accepted(encodings: str) -> str:
+    """The encoding of an answer for a client that accepts these; empty for none."""
+    names = {
+        name.strip().lower()
+        for name, _, weight in (each.partition(";") for each in encodings.split(","))
+        if weight.replace(" ", "") not in ("q=0", "q=0.0")
+    }
+    return next((name for name in ("zstd", "lz4", "gzip") if name in names), "")
+
+
+class Compressor:
+    """Compresses an answer piece by piece; `end` returns what is left."""
+
+    def __init__(self, encoding: str) -> None:
+        self.compress: Callable[[bytes], bytes]
+        self.end: Callable[[], bytes]
+        match encoding:
+            case "gzip":
+                gzip = zlib.compressobj(1, wbits=31)
+                self.compress, self.end = gzip.compress, gzip.flush
+            case "lz4":
+                frame: Any = lz4.frame.LZ4FrameCompressor()
+                head = [frame.begin()]
+                self.compress = lambda piece: (head.pop() if head else b"") + frame.compress(piece)
+                self.end = lambda: (head.pop() if head else b"") + frame.flush()
+            case _:
+                packed = zstd.ZstdCompressor(level=1)
+                self.compress, self.end = packed.compress, packed.flush

@@ -3,11 +3,10 @@
 A handle costs a third of a millisecond, so nothing that one request sets reaches the next.
 """
 
-import json
 import re
 import tempfile
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -15,71 +14,110 @@ from typing import Any, Final
 import chdb  # pyright: ignore[reportMissingTypeStubs]  # it ships none
 
 from partywall_collector.envelope import varint
+from partywall_collector.store.callers import READER, WRITER_WORD, Caller
+from partywall_collector.store.guard import (
+    NOT_ALLOWED,
+    SYNTAX_ERROR,
+    Guard,
+    Refused,
+    not_allowed,
+    query_json,
+)
+from partywall_collector.store.readers import SQL, digest
 from partywall_collector.store.statement_kind import (
     InsertWithData,
+    first_words,
     insert_with_data,
     named_format,
     without_format,
 )
+from partywall_collector.store.statements import statement
 
-SYNTAX_ERROR: Final = 62
-NOT_ALLOWED: Final = 497
 UNKNOWN_SETTING: Final = 115
-MAX_RESULT_BYTES: Final = str(1 << 30)
+MAX_RESULT_BYTES: Final = 1 << 30
+PIECE: Final = 1 << 20
 
 # Settings of a query that change no more than how it is answered and how much it may use.
-_READING: Final = re.compile(
-    r"max_(execution_time|result_rows|result_bytes|rows_to_read|bytes_to_read|threads|block_size"
-    r"|memory_usage)|(result|read)_overflow_mode|output_format_\w+|format_csv_\w+|extremes"
-    r"|date_time_(input|output)_format|session_timezone|join_use_nulls|prefer_column_name_to_alias"
+_ANSWERING: Final = re.compile(
+    r"max_(execution_time|result_rows|result_bytes|threads|block_size)|result_overflow_mode"
+    r"|output_format_(?!schema)\w+|format_csv_\w+|extremes|date_time_(input|output)_format"
+    r"|session_timezone|join_use_nulls|prefer_column_name_to_alias"
     r"|cast_string_to_dynamic_use_inference|cancel_http_readonly_queries_on_client_close"
 )
+# Limits of what is read count the rows of others too.
+_READING: Final = re.compile(r"max_(rows_to_read|bytes_to_read|memory_usage)|read_overflow_mode")
 _WRITING: Final = re.compile(
     r"input_format_\w+|format_\w+|(min_)?(max_)?insert_\w+|min_insert_\w+|async_insert"
     r"|deduplicate_\w+|max_partitions_per_insert_block|materialized_views_ignore_errors"
     r"|parallel_view_processing|mutations_sync|alter_sync|wait_for_async_insert"
 )
-# Statements that a reader may run, as the engine's own parser names them.
-_READER_STATEMENTS: Final = ("Select", "Show", "Exists", "Describe", "Explain")
-_HARMLESS_TABLE_FUNCTIONS: Final = frozenset(
+# What surrounds a tenant's rows is not told: how many others there are, and in which partitions.
+_OF_TENANTS: Final = {
+    "use_partition_pruning": "0",
+    "optimize_use_implicit_projections": "0",
+    "output_format_write_statistics": "0",
+}
+# Formats whose pieces, one after the other, are the whole; of others each piece has a head.
+_STREAMED: Final = frozenset(
     {
-        "format", "generaterandom", "generateseries", "generate_series", "input", "merge",
-        "mergetreeindex", "null", "numbers", "numbers_mt", "primes", "values", "view", "zeros",
-        "zeros_mt",
+        "native", "rowbinary", "tabseparated", "tsv", "tabseparatedraw", "tsvraw", "csv",
+        "jsoneachrow", "jsonlines", "ndjson", "jsoncompacteachrow",
     }
 )  # fmt: skip
+_QUERIES: Final = frozenset({(b"SELECT",), (b"WITH",), (b"FROM",)})
+# What lasts for a session only; every request has a handle of its own.
+_OF_SESSIONS: Final = frozenset({(b"SET",), (b"USE",), (b"CREATE", b"TEMPORARY")})
+SESSION_NOT_FOUND: Final = 372
+_NOT_STREAMED: Final = "Streaming query is not supported"
+# Errors that speak of the statement. Of any other a tenant is told the code: the text may hold a
+# value of a row, or of a partition, that is not its own.
+_ABOUT_THE_STATEMENT: Final = frozenset(
+    {
+        42,
+        43,
+        46,
+        47,
+        48,
+        60,
+        SYNTAX_ERROR,
+        81,
+        UNKNOWN_SETTING,
+        158,
+        159,
+        164,
+        215,
+        396,
+        NOT_ALLOWED,
+    }
+)
 _CODE: Final = re.compile(r"Code: (\d+)")
-
-
-class Refused(Exception):
-    """The engine, or the endpoint itself, refuses a request."""
-
-    def __init__(self, text: str, code: int) -> None:
-        super().__init__(text)
-        self.code = code
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a client asks for."""
+    """What a client asks for; `whole` asks for an answer that is held back until it is complete."""
 
     sql: bytes
-    writes: bool
+    caller: Caller
     params: Mapping[str, str] = field(default_factory=dict[str, str])
     settings: Mapping[str, str] = field(default_factory=dict[str, str])
     database: str = ""
     default_format: str = "TabSeparated"
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The result as bytes of a format; without a format the statement has no result."""
+    """The result as bytes of a format; without a format the statement has no result.
 
-    body: bytes
+    `pieces` holds a handle of the engine until it is used up or closed, and may raise `Refused`.
+    """
+
+    pieces: Generator[bytes]
     form: str
-    read_rows: int
-    read_bytes: int
-    written_rows: int
+    read_rows: int = 0
+    read_bytes: int = 0
+    written_rows: int = 0
 
 
 class Engine:
@@ -89,25 +127,32 @@ class Engine:
         self._location = location
         self._scratch = scratch
         with self._handle() as handle:
-            names = _json(handle, "SELECT lower(name) FROM system.table_functions")
-        self._denied = {str(row[0]) for row in names} - _HARMLESS_TABLE_FUNCTIONS
+            self._guard = Guard(handle)
+
+    def reader(self, user: str, password: str) -> Caller | None:
+        """The tenant's reader with this name and password, if there is one now."""
+        params = {"reader": user, "sha256": digest(password)}
+        with self._handle() as handle:
+            handle.query(f"SET log_comment = '{WRITER_WORD}'")
+            try:
+                rows = query_json(handle, statement(SQL, "readers/find_reader"), params)
+            except Exception:  # a name that is no text for the engine is nobody's
+                return None
+        return Caller(tenant=str(rows[0][0])) if rows else None
 
     def run(self, request: Request) -> Answer:
-        """Run a request; raises `Refused`."""
-        try:
+        """Run a request up to its first piece; raises `Refused`."""
+        with ExitStack() as undo, _translated(request.caller):
             _check_settings(request)
-            with self._handle() as handle:
-                if request.database not in ("", "default"):
-                    handle.query(f"USE {_identifier(request.database)}")
-                insert = insert_with_data(request.sql) if request.writes else None
-                if insert:
-                    return self._insert(handle, insert, request.settings)
-                return self._query(handle, request)
-        except Refused:
-            raise
-        except Exception as error:  # chDB has no class of its own for every failure
-            found = _CODE.search(str(error))
-            raise Refused(str(error), int(found[1]) if found else 1002) from error
+            handle = undo.enter_context(self._handle())
+            if request.database not in ("", "default"):
+                if request.caller.tenant:
+                    raise not_allowed(f"the database {request.database}")
+                handle.query(f"USE {_identifier(request.database)}")
+            insert = insert_with_data(request.sql) if request.caller.writes else None
+            if insert:
+                return self._insert(handle, insert, request.settings)
+            return self._query(handle, request, undo)
 
     @contextmanager
     def _handle(self) -> Generator[Any]:
@@ -118,7 +163,7 @@ class Engine:
             handle.close()
 
     def _insert(self, handle: Any, insert: InsertWithData, settings: Mapping[str, str]) -> Answer:
-        handle.query("SET log_comment = 'writer'")
+        handle.query(f"SET log_comment = '{WRITER_WORD}'")
         clauses = [insert.settings.decode()] if insert.settings else []
         clauses += [f"{name} = {_literal(value)}" for name, value in settings.items()]
         with tempfile.NamedTemporaryFile(dir=self._scratch, prefix=".insert.") as file:
@@ -128,52 +173,112 @@ class Engine:
             if clauses:
                 sql += f" SETTINGS {', '.join(clauses)}"
             result: Any = handle.query(f"{sql} FORMAT {insert.form.decode()}", "TabSeparated")
-        return Answer(b"", "", 0, 0, result.rows_read())
+        return Answer(_one(b""), "", written_rows=result.rows_read())
 
-    def _query(self, handle: Any, request: Request) -> Answer:
-        handle.query(f"SET max_result_bytes = {MAX_RESULT_BYTES}")
-        for name, value in request.settings.items():
-            handle.query(f"SET {name} = {_literal(value)}")
-        handle.query(f"SET log_comment = '{'writer' if request.writes else 'reader'}'")
-        if not request.writes:
-            handle.query("SET readonly = 1")  # last: from here on nothing can be set
-            self._check_reader(handle, request)
+    def _query(self, handle: Any, request: Request, undo: ExitStack) -> Answer:
         if not request.sql.strip():
             raise Refused("Code: 62. DB::Exception: Empty query. (SYNTAX_ERROR)", SYNTAX_ERROR)
+        if {first_words(request.sql, count) for count in (1, 2)} & _OF_SESSIONS:
+            raise Refused(
+                f"Code: {SESSION_NOT_FOUND}. DB::Exception: the endpoint keeps no session: send "
+                "settings and the database with each request, and name tables that are not "
+                "temporary. (SESSION_NOT_FOUND)",
+                SESSION_NOT_FOUND,
+            )
         form = named_format(request.sql) or request.default_format
-        result: Any = handle.query(request.sql.decode(), form, params=dict(request.params))
+        streamed = (
+            not request.whole and form.lower() in _STREAMED and first_words(request.sql) in _QUERIES
+        )
+        for name, value in request.settings.items():
+            handle.query(f"SET {name} = {_literal(value)}")
+        asked = request.settings.get("max_result_bytes", "")
+        if not streamed and not (asked.isdecimal() and 0 < int(asked) <= MAX_RESULT_BYTES):
+            handle.query(f"SET max_result_bytes = {MAX_RESULT_BYTES}")
+        if request.caller.tenant:
+            for name, value in _OF_TENANTS.items():
+                handle.query(f"SET {name} = {value}")
+        handle.query(f"SET log_comment = {_literal(request.caller.word)}")
+        sql = request.sql.decode()
+        if not request.caller.writes:
+            handle.query("SET readonly = 1")  # last: from here on nothing can be set
+            sql, _ = self._guard.checked(handle, sql, request.params, request.caller)
+        if streamed:
+            with suppress(_CannotStream):
+                return self._streamed(handle, request, sql, form, undo)
+        result: Any = handle.query(sql, form, params=dict(request.params))
         body: bytes = result.bytes() or b""
         if not body and form == "Native":
             body = _empty_native(handle, request)
-        return Answer(body, form if body else "", result.rows_read(), result.bytes_read(), 0)
+        answer = Answer(_one(body), form if body else "", result.rows_read(), result.bytes_read())
+        return Answer(_one(body), answer.form) if request.caller.tenant else answer
 
-    def _check_reader(self, handle: Any, request: Request) -> None:
-        """Refuse what `readonly` lets through: writing to and reading from files, killing queries.
+    def _streamed(
+        self, handle: Any, request: Request, sql: str, form: str, undo: ExitStack
+    ) -> Answer:
+        try:
+            result: Any = handle.send_query(sql, form, params=dict(request.params))
+        except Exception as error:
+            if _NOT_STREAMED in str(error):
+                raise _CannotStream from None
+            raise
+        pieces: Iterator[Any] = iter(result)
+        first = next(pieces, None)
+        head: bytes = first.bytes() if first else b""
+        if not head and form == "Native":
+            head = _empty_native(handle, request)
+        held = undo.pop_all()
+        held.callback(result.close)
 
-        The engine's own parser says what a statement is, so there is no second reading of SQL.
-        """
-        sql = request.sql.decode()
-        text: str = _json(
-            handle, "SELECT formatQuerySingleLine({sql:String})", {"sql": _escaped(sql)}
-        )[0][0]
-        if "INTO OUTFILE" in text:
-            raise _not_allowed("INTO OUTFILE")
-        tree = str(handle.query(f"EXPLAIN AST {text}", "TSVRaw", params=dict(request.params)))
-        lines = tree.strip().splitlines()
-        if not lines or not lines[0].startswith(_READER_STATEMENTS):
-            raise _not_allowed("this statement")
-        for line in lines:
-            kind, _, name = line.strip().partition(" ")
-            name = name.split(" ")[0].lower()
-            if (kind == "Function" and name in self._denied) or (
-                kind == "Identifier" and name == "file"
-            ):
-                raise _not_allowed(f"{name}()")
+        def stream() -> Generator[bytes]:
+            with held, _translated(request.caller):
+                yield from _cut(head)
+                for piece in pieces:
+                    yield from _cut(piece.bytes())
+
+        return Answer(stream(), form if head else "")
+
+
+class _CannotStream(Exception):
+    """The engine answers this statement only as a whole."""
+
+
+def _one(body: bytes) -> Generator[bytes]:
+    yield body
+
+
+def _cut(body: bytes) -> Generator[bytes]:
+    """A block of the engine may be large; what is sent at once need not be."""
+    for start in range(0, len(body), PIECE):
+        yield body[start : start + PIECE]
+
+
+@contextmanager
+def _translated(caller: Caller) -> Generator[None]:
+    """Turn the engine's errors into refusals, and tell a tenant no value in them."""
+    try:
+        yield
+    except Refused:
+        raise
+    except Exception as error:  # chDB has no class of its own for every failure
+        found = _CODE.search(str(error))
+        code = int(found[1]) if found else 1002
+        text = str(error)
+        if caller.tenant and code not in _ABOUT_THE_STATEMENT:
+            text = (
+                f"Code: {code}. DB::Exception: the statement failed while it ran; what the engine "
+                "says of it may hold values of other tenants and is not shown"
+            )
+        raise Refused(text, code) from error
 
 
 def _check_settings(request: Request) -> None:
     for name in request.settings:
-        if not (_READING.fullmatch(name) or (request.writes and _WRITING.fullmatch(name))):
+        known = (
+            _ANSWERING.fullmatch(name)
+            or (request.caller == READER and _READING.fullmatch(name))
+            or (request.caller.writes and (_READING.fullmatch(name) or _WRITING.fullmatch(name)))
+        )
+        if not known:
             raise Refused(
                 f"Code: {UNKNOWN_SETTING}. DB::Exception: the endpoint does not take the setting "
                 f"{name!r}. (UNKNOWN_SETTING)",
@@ -184,7 +289,7 @@ def _check_settings(request: Request) -> None:
 def _empty_native(handle: Any, request: Request) -> bytes:
     """A block of no rows with the names and types of a query, which chDB leaves out."""
     try:
-        columns = _json(
+        columns = query_json(
             handle, f"DESCRIBE ({without_format(request.sql).decode()}\n)", dict(request.params)
         )
     except RuntimeError:
@@ -195,18 +300,6 @@ def _empty_native(handle: Any, request: Request) -> bytes:
     return block
 
 
-def _json(handle: Any, sql: str, params: Mapping[str, str] | None = None) -> list[list[Any]]:
-    result = handle.query(f"{sql} FORMAT JSONCompact", "JSONCompact", params=dict(params or {}))
-    return json.loads(result.bytes())["data"]
-
-
-def _not_allowed(what: str) -> Refused:
-    return Refused(
-        f"Code: {NOT_ALLOWED}. DB::Exception: reader: {what} is not allowed here. (ACCESS_DENIED)",
-        NOT_ALLOWED,
-    )
-
-
 def _literal(text: str) -> str:
     escaped = text.replace("\\", "\\\\").replace("'", "\\'")
     return f"'{escaped}'"
@@ -215,8 +308,3 @@ def _literal(text: str) -> str:
 def _identifier(text: str) -> str:
     escaped = text.replace("\\", "\\\\").replace("`", "\\`")
     return f"`{escaped}`"
-
-
-def _escaped(text: str) -> str:
-    """A text as ClickHouse reads a query parameter."""
-    return text.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")

@@ -4,16 +4,15 @@ import os
 import time
 from contextlib import ExitStack
 from functools import partial
-from importlib.resources import files
 from typing import Final, Literal
 from urllib.parse import urlencode
-from xml.sax.saxutils import escape
 
 from partywall_collector.store import schema
 from partywall_collector.store.answering import answer_later
 from partywall_collector.store.connection import Connection, Pool
 from partywall_collector.store.errors import StoreUnavailable
 from partywall_collector.store.home import Endpoint, Home
+from partywall_collector.store.row_policies import engine_configuration
 from partywall_collector.store.store import Store
 from partywall_collector.store.url import Embedded, Server, parse
 
@@ -123,6 +122,5 @@ def _server(place: Server) -> Connection:
 def _engine_configuration(home: Home) -> str:
     """Write the engine's configuration into the home folder and return its path."""
     path = home.path / "engine.xml"
-    text = (files(schema.SQL) / "engine.xml").read_text("utf-8")
-    path.write_text(text.replace("{home}", escape(str(home.path))), encoding="utf-8")
+    path.write_text(engine_configuration(home.path), encoding="utf-8")
     return str(path)

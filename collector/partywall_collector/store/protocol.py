@@ -3,27 +3,29 @@
 import base64
 import binascii
 import hmac
-import json
-import uuid
 from collections.abc import Awaitable, Callable
 from typing import Final
 
 import anyio
 from starlette.applications import Starlette
-from starlette.datastructures import FormData
+from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request as HttpRequest
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from partywall_collector.store.callers import READER, WRITER, Caller
 from partywall_collector.store.compression import CannotDecompress, decompressed
-from partywall_collector.store.execution import Answer, Engine, Refused, Request
+from partywall_collector.store.execution import Engine, Request
+from partywall_collector.store.guard import Refused
 from partywall_collector.store.home import Account
+from partywall_collector.store.streaming import streamed
 
 MAX_BODY: Final = 512 << 20
 MAX_AT_ONCE: Final = 8
 AUTHENTICATION_FAILED: Final = 516
 TOO_LARGE: Final = 307  # TOO_MANY_BYTES
 CANNOT_DECOMPRESS: Final = 271
+NOT_IMPLEMENTED: Final = 48
 
 _STATUS: Final = {AUTHENTICATION_FAILED: 403, 497: 403, 164: 403, 60: 404, 81: 404, 62: 400}
 # What the protocol itself reads from the address; everything else there is a setting.
@@ -60,32 +62,34 @@ def application(engine: Engine, writer: Account, reader: Account, port: int) -> 
     async def ping(_http: HttpRequest) -> Response:
         return PlainTextResponse("Ok.\n")
 
+    async def caller(http: HttpRequest) -> Caller:
+        user, password = _credentials(http)
+        for account, who in ((writer, WRITER), (reader, READER)):
+            if hmac.compare_digest(user, account.user.encode()) and hmac.compare_digest(
+                password, account.password.encode()
+            ):
+                return who
+        words = (user.decode(errors="replace"), password.decode(errors="replace"))
+        tenant = await anyio.to_thread.run_sync(engine.reader, *words, limiter=limiter)
+        if tenant is None:
+            raise Refused(
+                "Code: 516. DB::Exception: Authentication failed: endpoint.json in the store's "
+                "home folder has the users and their passwords, `partywall store reader add` makes "
+                "a reader of one tenant. (AUTHENTICATION_FAILED)",
+                AUTHENTICATION_FAILED,
+            )
+        return tenant
+
     async def statement(http: HttpRequest) -> Response:
-        writes = _account(http, writer, reader) is writer
-        request = await _request(http, writes)
+        request = await _request(http, await caller(http))
         answer = await anyio.to_thread.run_sync(engine.run, request, limiter=limiter)
-        query_id = http.query_params.get("query_id") or str(uuid.uuid4())
-        return Response(answer.body, headers=_headers(answer, query_id))
+        return await streamed(http, answer, limiter)
 
     return Starlette(
         routes=[
             Route("/ping", guarded(ping)),
             Route("/", guarded(statement), methods=["GET", "POST"]),
         ]
-    )
-
-
-def _account(http: HttpRequest, writer: Account, reader: Account) -> Account:
-    user, password = _credentials(http)
-    for account in (writer, reader):
-        if hmac.compare_digest(user, account.user.encode()) and hmac.compare_digest(
-            password, account.password.encode()
-        ):
-            return account
-    raise Refused(
-        "Code: 516. DB::Exception: Authentication failed: endpoint.json in the store's home folder "
-        "has the users and their passwords. (AUTHENTICATION_FAILED)",
-        AUTHENTICATION_FAILED,
     )
 
 
@@ -103,18 +107,24 @@ def _credentials(http: HttpRequest) -> tuple[bytes, bytes]:
     return user.encode(), password.encode()
 
 
-async def _request(http: HttpRequest, writes: bool) -> Request:
+async def _request(http: HttpRequest, caller: Caller) -> Request:
     query = http.query_params
     body, form = b"", FormData()
     if http.headers.get("content-type", "").startswith("multipart/form-data"):
         form = await http.form(max_part_size=MAX_BODY)
+        if any(isinstance(value, UploadFile) for value in form.values()):
+            raise Refused(
+                f"Code: {NOT_IMPLEMENTED}. DB::Exception: the endpoint takes no external data; "
+                "bind an array, or insert the rows into a table. (NOT_IMPLEMENTED)",
+                NOT_IMPLEMENTED,
+            )
     else:
         body = _plain(await _body(http), http.headers.get("content-encoding", ""))
     said = form.get("query", query.get("query", ""))
     pieces = [piece for piece in (str(said).encode(), body) if piece]
     return Request(
         sql=b"\n".join(pieces),
-        writes=writes,
+        caller=caller,
         params={
             name.removeprefix("param_"): str(value)
             for name, value in [*query.items(), *form.items()]
@@ -128,6 +138,7 @@ async def _request(http: HttpRequest, writes: bool) -> Request:
         database=query.get("database") or http.headers.get("x-clickhouse-database", ""),
         default_format=query.get("default_format")
         or http.headers.get("x-clickhouse-format", "TabSeparated"),
+        whole=query.get("wait_end_of_query") == "1",
     )
 
 
@@ -161,18 +172,3 @@ def _too_large() -> Refused:
         "send smaller pieces. (TOO_MANY_BYTES)",
         TOO_LARGE,
     )
-
-
-def _headers(answer: Answer, query_id: str) -> dict[str, str]:
-    summary = {
-        "read_rows": str(answer.read_rows),
-        "read_bytes": str(answer.read_bytes),
-        "written_rows": str(answer.written_rows),
-    }
-    headers = {
-        "Content-Type": "application/octet-stream",
-        "X-ClickHouse-Query-Id": query_id,
-        "X-ClickHouse-Timezone": "UTC",
-        "X-ClickHouse-Summary": json.dumps(summary),
-    }
-    return headers | ({"X-ClickHouse-Format": answer.form} if answer.form else {})

@@ -1,4 +1,4 @@
-"""Where the data of an INSERT begins: `INSERT INTO t (a, b) SETTINGS x = 1 FORMAT CSV` + data."""
+"""What a statement is, before any engine reads it: first words, format, INSERT data."""
 
 import re
 from dataclasses import dataclass
@@ -58,6 +58,19 @@ def _taken_apart(
     head = sql[: settings.start() if settings else word.start()]
     said = sql[settings.end() : word.start()] if settings else b""
     return InsertWithData(head, said.strip(), form[1], sql[form.end() :])
+
+
+def first_words(sql: bytes, count: int = 1) -> tuple[bytes, ...]:
+    """The words that a statement begins with, in upper case, past comments and parentheses."""
+    words: list[bytes] = []
+    for token in _TOKEN.finditer(sql):
+        if token["word"]:
+            words.append(token["word"].upper())
+        elif token["quoted"] or (token["other"] and token["other"] != b"("):
+            break
+        if len(words) == count:
+            break
+    return tuple(words)
 
 
 def named_format(sql: bytes) -> str:
