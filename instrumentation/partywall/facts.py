@@ -20,7 +20,15 @@ from opentelemetry.trace import Link
 from opentelemetry.trace.status import Status
 from opentelemetry.util.types import AttributeValue
 
-from partywall import attributes, conventions, datasets, fingerprints, redaction, settings
+from partywall import (
+    attributes,
+    conventions,
+    datasets,
+    fingerprints,
+    introductions,
+    redaction,
+    settings,
+)
 from partywall.datasets import Access, Touched
 from partywall.fingerprint_keys import InForce, in_force
 
@@ -30,6 +38,11 @@ WAITING: Final = 4_096
 """Spans whose facts may wait for the call above them; then the oldest are given up."""
 
 Attributes = dict[str, AttributeValue]
+
+
+_INTRODUCTIONS: Final = frozenset(
+    (attributes.ARGUMENT_TERMS, attributes.INTRODUCES, attributes.RECORD_TERMS)
+)
 
 
 class FactsExporter(SpanExporter):
@@ -81,6 +94,8 @@ class FactsExporter(SpanExporter):
         below = self._taken(span)
         if step in ("tool", "handoff"):
             _add_values(span, said)
+            if not self._content:  # else the collector takes them, from what is sent
+                _add_introductions(span, said)
             known = datasets.touched(said)
             return _add_touched(span, said, Touched(known.accesses + below.accesses, below.host))
         if step in ("agent", "llm"):
@@ -190,6 +205,30 @@ def _add_values(span: ReadableSpan, said: Attributes) -> None:
         else:
             values = fingerprints.of_text((keys.results,), text)
         add_values(said, direction, values, keys)
+
+
+def _add_introductions(span: ReadableSpan, said: Attributes) -> None:
+    """Put on a span whom its result brings in, unless it says so itself."""
+    if not said.keys().isdisjoint(_INTRODUCTIONS):
+        return
+    arguments = _text(span, said, conventions.ARGUMENTS, conventions.ARGUMENT_EVENTS)
+    result = _text(span, said, conventions.RESULT, conventions.RESULT_EVENTS)
+    keys = in_force()
+    if isinstance(keys, str) or not (arguments or result):
+        return
+    arguments, secret = conventions.unwrapped(arguments), keys.results.secret
+    said |= introductions.argument_facts(secret, arguments)
+    said |= introductions.result_facts(secret, arguments, result)
+    said[attributes.VALUES_EPOCH] = keys.epochs
+
+
+def _text(
+    span: ReadableSpan,
+    said: Attributes,
+    names: tuple[str, ...],
+    events: tuple[tuple[str, str], ...],
+) -> str:
+    return (conventions.first(said, names) or _in_events(span, events))[: fingerprints.LONGEST]
 
 
 def _in_events(span: ReadableSpan, events: tuple[tuple[str, str], ...]) -> str:

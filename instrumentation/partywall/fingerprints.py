@@ -5,6 +5,7 @@ number can be matched without either being stored. Everything is bounded: an arg
 a cycle, or an object that is no JSON costs at most `LONGEST` characters of work.
 """
 
+import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -72,11 +73,9 @@ def is_said(argument: object) -> bool:
     )
 
 
-def unescaped(json: str) -> str:
+def unescaped(text: str) -> str:
     """JSON as plain text; `sql/functions/partywall_unescaped.sql` is the same."""
-    if "\\" not in json:
-        return json
-    return identifiers.unescape(json)
+    return identifiers.unescape(text) if "\\" in text else text
 
 
 def text_of(value: object) -> tuple[str, bool]:
@@ -106,6 +105,31 @@ def text_of(value: object) -> tuple[str, bool]:
         width -= len(below)
         stack.extend((part, depth + 1) for part in reversed(below))
     return "\n".join(parts), cut
+
+
+def as_json(value: object) -> str:
+    """A value as JSON text, or as its texts, a line each, where it is no small JSON value."""
+    if isinstance(value, str):
+        return value[:LONGEST]
+    text, cut = text_of(value)
+    if not cut:
+        try:
+            return json.dumps(value, ensure_ascii=False, default=_plain)[:LONGEST]
+        except (TypeError, ValueError, RecursionError):  # odd keys, a cycle
+            pass
+    return text
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, bytes | bytearray):
+        return _scalar(value)
+    if isinstance(value, set | frozenset | tuple):
+        return list(cast(Collection[object], value))
+    if not is_data(value):
+        return None
+    return getattr(value, "__dict__", None) or {
+        name: getattr(value, name, None) for name in _slots(value)
+    }
 
 
 def _scalar(value: object) -> str | None:

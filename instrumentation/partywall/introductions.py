@@ -53,9 +53,6 @@ class Own:
     names: frozenset[str]
 
 
-NOTHING: Final = Own(frozenset(), frozenset())
-
-
 def own(found: Iterable[Identifier], arguments: str) -> Own:
     """What a call says itself: the identifiers found in its arguments, and its strings."""
     return Own(frozenset(found), frozenset(lower(text) for text in strings(arguments)))
@@ -119,28 +116,27 @@ def record_terms(
     return [(record, hasher.term(word)) for record, word in list(terms)[:MOST_RECORD_TERMS]]
 
 
-def facts(
-    key: bytes, arguments: str, result: str, known: Own | None = None
-) -> dict[str, str | int]:
-    """The attributes that carry these facts; `known` is read from the arguments if not given."""
-    hasher = _hasher(key)
-    carried: dict[str, str | int] = {}
-    if terms := argument_terms(hasher, arguments):
-        carried[attributes.ARGUMENT_TERMS] = _packed(terms)
-    if not result:
-        return carried
-    if known is None:
-        known = own(identifiers.find(identifiers.unescape(arguments)), arguments)
+def argument_facts(key: bytes, arguments: str) -> dict[str, str | int]:
+    """The attribute that carries the terms of a call's arguments, a JSON text."""
+    terms = argument_terms(_hasher(key), arguments)
+    return {attributes.ARGUMENT_TERMS: _packed(terms)} if terms else {}
+
+
+def result_facts(key: bytes, arguments: str, result: str) -> dict[str, str | int]:
+    """The attributes that carry whom a result brings in and the terms of its records."""
     said = passages(result)
+    known = own(identifiers.find(identifiers.unescape(arguments)), arguments)
     found = introductions(said, known)
     if not found:
-        return carried
-    carried[attributes.INTRODUCES] = _packed_introductions(key, found[:MOST])
+        return {}
+    carried: dict[str, str | int] = {
+        attributes.INTRODUCES: _packed_introductions(key, found[:MOST])
+    }
     if len(found) > MOST:
         carried[attributes.INTRODUCES_DROPPED] = len(found) - MOST
-    if terms_of := record_terms(hasher, said, found):
+    if terms := record_terms(_hasher(key), said, found):
         carried[attributes.RECORD_TERMS] = _packed(
-            [term for _, term in terms_of], [record for record, _ in terms_of]
+            [term for _, term in terms], [record for record, _ in terms]
         )
     return carried
 

@@ -11,13 +11,14 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Final, ParamSpec, TypeVar, cast, get_args, overload
 
+from opentelemetry import context as context_api
 from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 from opentelemetry.util.types import AttributeValue
 
-from partywall import attributes, conventions, fingerprints, identifiers, settings
+from partywall import attributes, conventions, fingerprints, identifiers, introductions, settings
 from partywall import policy as policies
 from partywall._wrap import check_function, wrap
 from partywall.datasets import Operation
@@ -43,6 +44,9 @@ LONGEST_ID: Final = 1024
 """A dataset id is cut here: an argument of any length may stand in a template."""
 
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
+
+_ARGUMENTS: Final = context_api.create_key("partywall-arguments")
+"""What the tool that runs was given, for as long as it runs."""
 
 log = logging.getLogger("partywall")
 _tracer = trace.get_tracer(SCOPE)
@@ -162,13 +166,15 @@ class _Tool:
         current = trace.get_current_span()
         values = self._bound(args, kwargs)
         dataset_id = self._dataset_id(values)
-        facts = self._facts(values, args, kwargs)
+        said = [value for value in (*args, *kwargs.values()) if fingerprints.is_said(value)]
+        facts = self._facts(values, said)
+        context = context_api.set_value(_ARGUMENTS, said)
         if self._is_framework_span(current):
-            return self._annotating(current, dataset_id, facts)
-        return self._span(dataset_id, facts)
+            return self._annotating(current, context, dataset_id, facts)
+        return self._span(context, dataset_id, facts)
 
     def returned(self, context: Context, result: object) -> None:
-        """Take the fingerprints of what a call returned."""
+        """Take the fingerprints of what a call returned, and whom it brings in."""
         keys = in_force()
         span = trace.get_current_span(context)
         if isinstance(keys, str) or not span.is_recording():
@@ -180,19 +186,20 @@ class _Tool:
             if before := _number(span, attributes.VALUES_DROPPED):
                 dropped = cast(int, facts.get(attributes.VALUES_DROPPED, 0))
                 facts[attributes.VALUES_DROPPED] = before + dropped
+            arguments = fingerprints.as_json(context_api.get_value(_ARGUMENTS, context))
+            brought = fingerprints.as_json(result)
+            facts |= introductions.result_facts(keys.results.secret, arguments, brought)
+            facts[attributes.VALUES_EPOCH] = keys.epochs
             span.set_attributes(facts)
         except Exception:  # nothing of ours may break the tool
             span.set_attribute(attributes.VALUES_MISSING, "error")
 
-    def _facts(
-        self, values: dict[str, Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> dict[str, AttributeValue]:
-        """The party, and the fingerprints of the arguments."""
+    def _facts(self, values: dict[str, Any], said: list[Any]) -> dict[str, AttributeValue]:
+        """The party, the fingerprints of the arguments and the terms in them."""
         facts: dict[str, AttributeValue] = {}
         if parties := self._parties(values):
             facts[attributes.PARTY_KIND] = self.party_kind
             facts[attributes.PARTY_ID] = parties[0] if len(parties) == 1 else parties
-        said = [value for value in (*args, *kwargs.values()) if fingerprints.is_said(value)]
         keys = in_force()
         if isinstance(keys, str):
             facts[attributes.VALUES_MISSING] = keys
@@ -201,12 +208,17 @@ class _Tool:
             try:
                 taken = fingerprints.of_object(keys.arguments, said)
                 add_values(facts, attributes.VALUES_IN, taken, keys)
+                words = fingerprints.as_json(said)
+                facts |= introductions.argument_facts(keys.results.secret, words)
+                facts[attributes.VALUES_EPOCH] = keys.epochs
             except Exception:  # nothing of ours may break the tool
                 facts[attributes.VALUES_MISSING] = "error"
         return facts
 
     @contextmanager
-    def _span(self, dataset_id: str, found: dict[str, AttributeValue]) -> Generator[Context]:
+    def _span(
+        self, context: Context, dataset_id: str, found: dict[str, AttributeValue]
+    ) -> Generator[Context]:
         facts = self._attributes | found
         if dataset_id:
             facts[attributes.DATASET_ID] = dataset_id
@@ -216,7 +228,7 @@ class _Tool:
         span = _tracer.start_span(self._span_name, kind=SpanKind.INTERNAL, attributes=facts)
         try:
             self._ask_policy(span, dataset_id, found)
-            yield trace.set_span_in_context(span)
+            yield trace.set_span_in_context(span, context)
         except BaseException as error:
             _record(span, error)
             raise
@@ -225,7 +237,7 @@ class _Tool:
 
     @contextmanager
     def _annotating(
-        self, span: Span, dataset_id: str, facts: dict[str, AttributeValue]
+        self, span: Span, context: Context, dataset_id: str, facts: dict[str, AttributeValue]
     ) -> Generator[Context]:
         if dataset_id:
             _add_access(span, dataset_id, self.operation)
@@ -234,7 +246,7 @@ class _Tool:
         span.set_attributes(facts)
         try:
             self._ask_policy(span, dataset_id, facts)
-            yield trace.set_span_in_context(span)
+            yield trace.set_span_in_context(span, context)
         except BaseException as error:
             _record(span, error)
             raise
