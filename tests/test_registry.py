@@ -58,6 +58,7 @@ VALUES: dict[Form, st.SearchStrategy[Any]] = {
     Form.TEXT: texts.filter(lambda text: text != "*"),
     Form.NAMES: st.lists(texts, min_size=1, max_size=3),
     Form.FLAG: st.booleans(),
+    Form.DAYS: st.integers(1, 99999),
     Form.TIME: times,
     Form.TENANT: st.sampled_from(TENANTS),
     Form.GRANTEE: st.sampled_from([*TENANTS, "*"]),

@@ -22,7 +22,7 @@ def tables(store: Store) -> list[str]:
     return [row["name"] for row in rows]
 
 
-def plant(store: Store) -> None:
+def plant(store: Store, other_rows: int = OTHER_ROWS) -> None:
     """A few rows of `acme`, many of `globex` in its own partition and one in a shared one."""
     for table in tables(store):
         columns = store.rows(
@@ -30,11 +30,14 @@ def plant(store: Store) -> None:
             "WHERE database = 'default' AND table = {t:String}",
             {"t": table},
         )
-        if table.startswith("current_") or table in ("schema_version", "fingerprint_keys"):
+        if table.startswith(("current_", "otel_")) or table in (
+            "schema_version",
+            "fingerprint_keys",
+        ):
             continue
         _insert(store, table, columns, OWN, "own", "pool-01", 2)
         _insert(store, table, columns, OTHER, CANARY, "pool-01", 1)
-        many = OTHER_ROWS if table in ("spans", "calls") else 1
+        many = other_rows if table in ("spans", "calls") else 1
         _insert(store, table, columns, OTHER, CANARY, f"{CANARY}-place", many)
     store.command("CREATE TABLE analysis_1_calls ENGINE = Memory AS SELECT * FROM calls")
 

@@ -20,6 +20,7 @@ from partywall_collector.signals import until_signal
 from partywall_collector.spool import SpoolInUse
 from partywall_collector.store import StoreError, open_store
 from partywall_collector.store.facade import serve
+from partywall_collector.store.retaining import retaining
 
 DEFAULT_FILE = Path("otel-config.yaml")
 BUILT_IN = Path(__file__).parent.parent / "otel-config.yaml"
@@ -123,6 +124,7 @@ def _run(config: Config) -> int:
     with ExitStack() as running, until_signal() as stopped:
         store = running.enter_context(open_store(config.exporter.endpoint, role="owner"))
         running.enter_context(serve(store))
+        running.enter_context(retaining(store))
         collector = running.enter_context(Collector(store, config))
         _say(f"store {_masked(store.url)}")
         if collector.grpc_endpoint:

@@ -5,17 +5,21 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 from partywall_collector.commands.registry import DEFAULT_STORE
 from partywall_collector.commands.tables import print_table
 from partywall_collector.store import Store, StoreError, open_store
+from partywall_collector.store.erasure import Erased, erase, retain, still_sending
 from partywall_collector.store.readers import add_reader, readers, remove_reader
 
 EXAMPLE: Final = """\
 examples:
   partywall store reader add acme
   partywall store reader list
+  partywall store retain --dry-run
+  partywall store erase --tenant acme --session run-7 --dry-run
+  partywall store erase --tenant acme --yes
 """
 
 
@@ -32,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="partywall store",
-        description="The tables: made, checked, read by tenants.",
+        description="The tables: who may read them, how long rows stay, and how they go.",
         epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -44,7 +48,8 @@ def _parser() -> argparse.ArgumentParser:
         help="chdb:///path or clickhouse://... (default: $PARTYWALL_STORE, else %(default)s)",
     )
     common.add_argument("--json", action="store_true", help="print one JSON object")
-    commands = parser.add_subparsers(required=True, metavar="reader")
+    commands = parser.add_subparsers(required=True, metavar="reader | retain | erase")
+    _add_erasing_commands(commands, common)
     reader = commands.add_parser("reader", help="readers of one tenant's rows, for this endpoint")
     _add_reader_commands(reader, common)
     return parser
@@ -65,15 +70,99 @@ def _add_reader_commands(reader: argparse.ArgumentParser, common: argparse.Argum
     removing.set_defaults(run=_remove)
 
 
+def _add_erasing_commands(commands: Any, common: argparse.ArgumentParser) -> None:
+    retaining = commands.add_parser(
+        "retain", parents=[common], help="delete what is older than its tenant's retention_days"
+    )
+    retaining.add_argument("--dry-run", action="store_true", help="count, delete nothing")
+    retaining.set_defaults(run=_retain)
+    erasing = commands.add_parser(
+        "erase", parents=[common], help="delete a tenant's rows, or those of a session or a person"
+    )
+    erasing.add_argument("--tenant", required=True, metavar="ID", help="whose rows")
+    which = erasing.add_mutually_exclusive_group()
+    which.add_argument("--session", default="", metavar="ID", help="only those of one session")
+    which.add_argument(
+        "--subject",
+        default="",
+        metavar="WHO",
+        help="only those of the sessions in which a subject or an identity appears",
+    )
+    sure = erasing.add_mutually_exclusive_group(required=True)
+    sure.add_argument("--dry-run", action="store_true", help="count, delete nothing")
+    sure.add_argument("--yes", action="store_true", help="delete; there is no way back")
+    erasing.set_defaults(run=_erase)
+
+
 def _embedded(options: argparse.Namespace) -> Store:
     if not options.store.startswith("chdb:"):
         raise StoreError(
             "on a server, users are the server's own: `partywall store ddl --tenant ID` prints the "
             "role and the row policies of a tenant"
         )
-    with open_store(options.store, role="reader"):
-        pass  # a writer would make a store where there is none
-    return open_store(options.store)
+    return _existing(options.store)
+
+
+def _existing(url: str) -> Store:
+    """Open a store to write; a writer alone would make one where there is none."""
+    with open_store(url, role="reader"):
+        pass
+    return open_store(url)
+
+
+def _retain(options: argparse.Namespace) -> int:
+    with _existing(options.store) as store:
+        gone = retain(store, dry_run=options.dry_run)
+    if options.json:
+        deleted = {tenant: _counts(each) for tenant, each in gone.items()}
+        print(json.dumps({"dry_run": options.dry_run, "tenants": deleted}))
+        return 0
+    rows = [[tenant, each.table, f"{each.rows:,}"] for tenant in gone for each in gone[tenant]]
+    if rows:
+        print_table(["tenant", "table", _what(options)], rows)
+    else:
+        print("nothing is older than its tenant's retention_days")
+    return 0
+
+
+def _erase(options: argparse.Namespace) -> int:
+    with _existing(options.store) as store:
+        gone = erase(
+            store,
+            options.tenant,
+            session=options.session,
+            subject=options.subject,
+            dry_run=options.dry_run,
+        )
+        senders = [] if options.session or options.subject else still_sending(store, options.tenant)
+    remains = [
+        "`segments` keeps the digests of what was loaded: they prove the rest and name nobody",
+        "requests in the spool that are not loaded yet; run this again after they are",
+        "copies that were made before: backups, exports, notifications",
+    ]
+    if senders:
+        remains.append(f"who may still send for it: {', '.join(senders)}; take that back too")
+    if options.json:
+        said = {"dry_run": options.dry_run, "tenant": options.tenant, "rows": _counts(gone)}
+        print(json.dumps(said | {"remains": remains}))
+        return 0
+    rows = [[each.table, f"{each.rows:,}"] for each in gone if each.rows]
+    if rows:
+        print_table(["table", _what(options)], rows)
+    else:
+        print(f"there is no such row of {options.tenant}")
+    print("\nwhat this does not reach:")
+    for each in remains:
+        print(f"  - {each}")
+    return 0
+
+
+def _what(options: argparse.Namespace) -> str:
+    return "rows that would go" if options.dry_run else "rows deleted"
+
+
+def _counts(gone: Sequence[Erased]) -> dict[str, int]:
+    return {each.table: each.rows for each in gone if each.rows}
 
 
 def _add(options: argparse.Namespace) -> int:

@@ -38,6 +38,10 @@ class Tenant:
     store_content: Annotated[
         bool, Field("Keep tool arguments, results and messages of this tenant.", Form.FLAG)
     ] = False
+    retention_days: Annotated[
+        int,
+        Field("After how many days its spans, calls and refused spans are deleted.", Form.DAYS),
+    ] = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,7 @@ class Form(StrEnum):
     NAMES = "list of text"
     FLAG = "true or false"
     TIME = "time"
+    DAYS = "number of days"
     TENANT = "tenant"
     GRANTEE = "tenant or *"
     TENANTS = "list of tenants, or [*]"

@@ -107,6 +107,13 @@ def _flag(slot: Slot, node: Node, say: Say) -> bool | None:
     return None
 
 
+def _days(slot: Slot, node: Node, say: Say) -> int | None:
+    if isinstance(node, Scalar) and re.fullmatch(r"[0-9]{1,5}", node.text) and int(node.text):
+        return int(node.text)
+    say(node.line, "", "expected a whole number of days from 1 to 99999; leave it out for no end")
+    return None
+
+
 def _time(slot: Slot, node: Node, say: Say) -> datetime | None:
     text = read_text(node, say)
     if text is None:
@@ -232,6 +239,7 @@ _READERS: dict[Form, Callable[[Slot, Node, Say], Any]] = {
     Form.NAMES: _names,
     Form.FLAG: _flag,
     Form.TIME: _time,
+    Form.DAYS: _days,
     Form.TENANT: _text,
     Form.GRANTEE: _text,
     Form.TENANTS: _names,
