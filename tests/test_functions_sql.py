@@ -73,7 +73,7 @@ def test_what_was_found_without_groups_tells_its_kind(parts: list[str]) -> None:
 
 def test_the_value_of_a_kind_is_all_of_the_match_but_for_links() -> None:
     """Only a host has to be cut out again; a class may hold parentheses."""
-    assert [k.name for k in identifiers.FORMED if not is_all_value(k.pattern)] == ["url"]
+    assert [k.name for k in identifiers.FORMED if not is_all_value(k.pattern)] == ["url", "account"]
     assert without_groups(r"([(x)]\()[^]()]") == r"(?:[(x)]\()[^]()]"
     assert not is_all_value("(a)(b)")
     assert not is_all_value("x(a)")

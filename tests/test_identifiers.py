@@ -21,6 +21,9 @@ PIECES = st.sampled_from(
             "http://10.0.0.1:80/",
         ),
         *("DE89370400440532013000", "DE89 3704 0044 0532 0130 00", "+49 (30) 1234 5678"),
+        *("4111 1111 1111 1111", "5500000000000004", "4111 1111 1111 1112", "3782 822463 10005"),
+        *("account number", "_account_no: ", "bankAccountNumber ", "xAccount ID\n", "20-00-00 "),
+        *("55779911", "5577 9911", "subaccount number ", "Konto-Nr. ", "A/C no ", "word ", "7 "),
         *("555-123-4567", "123e4567-e89b-12d3-a456-426614174000", "sk_live_abcdefghij0123456"),
         *(
             "ref-69eeab4a",
@@ -71,6 +74,14 @@ TEXTS = st.one_of(
         ),
         ("key sk_live_abcdefghij0123456", ("token", "sk_live_abcdefghij0123456")),
         ("note REF-69eeab4a", ("ref", "ref-69eeab4a")),
+        ("pay with 4111 1111-1111 1111 now", ("card", "4111111111111111")),
+        ("amex 3782 822463 10005", ("card", "378282246310005")),
+        ("card 6304000000000000", ("card", "6304000000000000")),
+        ("to 20-00-00 55779911, please", ("account", "55779911")),
+        ('{"bank_account_number": "5577-9911"}', ("account", "55779911")),
+        ("routing 021000021, Account No. 55779911", ("account", "55779911")),
+        ("bankAccountNumber 55779911", ("account", "55779911")),
+        ("Kontonummer: 5577 9911", ("account", "55779911")),
     ],
 )
 def test_an_identifier_is_found_in_its_one_spelling(text: str, found: tuple[str, str]) -> None:
@@ -79,7 +90,12 @@ def test_an_identifier_is_found_in_its_one_spelling(text: str, found: tuple[str,
 
 
 @pytest.mark.parametrize(
-    "text", ["", "hello there", "internationalisation", "2024-05-15 10:00", "a@b"]
+    "text",
+    [
+        *("", "hello there", "internationalisation", "2024-05-15 10:00", "a@b"),
+        *("4111 1111 1111 1112", "1764110000123", "routing 021000021", "account 2024-11-25"),
+        *("account number 1234567", "order 55779911", "20-00-00 today"),
+    ],
 )
 def test_ordinary_text_has_no_identifier(text: str) -> None:
     """Words, dates and half addresses are nothing."""
@@ -105,7 +121,7 @@ def test_every_pattern_has_one_group_and_no_trick() -> None:
 
 def test_a_hostile_text_takes_no_time() -> None:
     """Runs of what a pattern repeats are read in a moment."""
-    for piece in ("a", "a.", "a-", "1 ", "aa@", "A1", "+1 ", "http://"):
+    for piece in ("a", "a.", "a-", "1 ", "aa@", "A1", "+1 ", "http://", "account no ", "41 "):
         find(piece * 20_000)
 
 

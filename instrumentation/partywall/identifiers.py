@@ -17,15 +17,16 @@ from typing import Literal
 class Kind:
     """One kind of identifier and how it is brought into its one spelling.
 
-    A match counts if its value also matches `needs`. The spelling is the value without anything
-    that matches `remove`, in the given letter case. `pattern` is empty for a kind that has no form
-    of its own, a plain user name: it is compared, never found. `unique` says that one value belongs
-    to one record, so that meeting it at two places is evidence that data moved.
+    A match counts if its value also matches `needs` and passes `check`. The spelling is the value
+    without anything that matches `remove`, in the given letter case. `pattern` is empty for a kind
+    that has no form of its own, a plain user name: it is compared, never found. `unique` says that
+    one value belongs to one record, so that meeting it at two places is evidence that data moved.
     """
 
     name: str
     pattern: str
     needs: str = ""
+    check: Literal["", "luhn"] = ""
     remove: str = ""
     case: Literal["lower", "upper", "kept"] = "lower"
     unique: bool = True
@@ -45,6 +46,20 @@ _HOST = (
 )
 _USER_INFO = r"[^/?#@ \t\r\n\"'<>]{1,200}@"
 _REST_OF_URL = r"[/?#][^ \t\r\n\"'<>\\]*"
+
+# Payment cards (ISO/IEC 7812): 13 to 19 digits of an issuer of cards, whole or in the groups that
+# are printed on them.
+_CARD = (
+    r"[2-6][0-9]{12,18}|[2-6][0-9]{3}(?:[ -][0-9]{4}){3}(?:[ -][0-9]{1,3})?"
+    r"|3[0-9]{3}[ -][0-9]{6}[ -][0-9]{4,5}"
+)
+# A number behind a label says that it is an account, and so does a sort code before eight digits.
+_ACCOUNT_LABEL = (
+    r"(?:(?:\b|_)(?:[Aa]ccount|ACCOUNT|[Aa]cct|ACCT|[Aa]/[Cc])|[a-z]Account)[ _.-]{0,2}"
+    r"(?:[Nn]umber|NUMBER|[Nn]umero|[Nn]um|[Nn]r|[Nn]o|NO|[Ii][Dd]|#)[^A-Za-z0-9]{1,6}"
+    r"|\b[Kk]onto(?:nummer|-?[Nn]r)[^A-Za-z0-9]{1,6}"
+    r"|\b[0-9]{2}-[0-9]{2}-[0-9]{2}[ ,;/]{1,3}"
+)
 
 # The first kind that matches at a place wins, and its whole match is taken out of the text: the
 # host of an address is no second identifier, nor is a token inside a link.
@@ -71,6 +86,13 @@ KINDS: tuple[Kind, ...] = (
         r"(\+[0-9][0-9 .()-]{6,18}[0-9]|\b[0-9]{3}[ .-][0-9]{3}[ .-][0-9]{4})\b",
         remove=r"[^0-9+]",
     ),
+    Kind("card", rf"\b({_CARD})\b", check="luhn", remove=r"[ -]"),
+    Kind(
+        "account",
+        rf"(?:{_ACCOUNT_LABEL})([0-9](?:[ -]?[0-9]){{7,16}})\b",
+        remove=r"[ -]",
+        unique=False,
+    ),
     Kind("token", r"\b([A-Za-z0-9_-]{20,128})\b", needs=r"[0-9]", case="kept"),
     Kind("ref", r"\b([A-Za-z]{2,8}-[A-Za-z0-9]{5,18})\b", needs=r"[0-9]"),
     Kind("user", "", unique=False),
@@ -83,7 +105,8 @@ PATTERN = "|".join(f"(?:{kind.pattern})" for kind in FORMED)
 """All patterns as one alternation: one pass over the text, one group a kind."""
 
 _BY_NAME = {kind.name: kind for kind in KINDS}
-_PATTERN = re.compile(PATTERN, re.ASCII)
+# No pattern begins inside a plain word or number before a blank: none is tried at its letters.
+_PATTERN = re.compile(PATTERN + r"|[A-Za-z0-9][a-z0-9]{0,30}[ \n]", re.ASCII)
 _NEEDS = {kind.name: re.compile(kind.needs) for kind in KINDS if kind.needs}
 _REMOVE = {kind.name: re.compile(kind.remove) for kind in KINDS if kind.remove}
 _ESCAPE = re.compile(r'\\(?:[nrtbf"\\]|u[0-9A-Fa-f]{4})')
@@ -111,6 +134,8 @@ def spans(text: str) -> Iterator[tuple[Identifier, int, int]]:
         value = match[match.lastindex]
         if kind.name in _NEEDS and not _NEEDS[kind.name].search(value):
             continue
+        if kind.check and not _luhn(value):
+            continue
         yield Identifier(kind.name, normalise(kind.name, value)), *match.span()
 
 
@@ -126,6 +151,13 @@ def normalise(kind: str, value: str) -> str:
     if case == "kept":
         return value
     return value.translate(_LOWER if case == "lower" else _UPPER)
+
+
+def _luhn(value: str) -> bool:
+    """Whether the last digit of a number is its Luhn check digit; as `partywall_luhn.sql`."""
+    digits = [ord(sign) - 48 for sign in value if "0" <= sign <= "9"]
+    doubled = [2 * digit - 9 * (digit > 4) for digit in digits[-2::-2]]
+    return (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0
 
 
 def values_of(kind: str, text: str) -> list[str]:

@@ -126,6 +126,15 @@ def _needs() -> str:
     )
 
 
+def _checks() -> str:
+    """Conditions that hold for whatever is of another kind; that asks for no work on it."""
+    return " AND ".join(
+        f"partywall_{kind.check}(if(its_kind = {quoted(kind.name)}, found, ''))"
+        for kind in identifiers.FORMED
+        if kind.check
+    )
+
+
 def _values() -> str:
     return ",\n                    ".join(
         f"its_kind = {quoted(kind.name)}, extract(found, {quoted(kind.pattern)})"
@@ -144,6 +153,7 @@ def _removals() -> str:
 
 
 LISTS: Final = {
+    "CHECKS": _checks(),
     "CONTENT_NAMES": _content_names(),
     "CONTENT_PREFIXES": _content_prefixes(),
     "ARGUMENT_EVENTS": _event_values(conventions.ARGUMENT_EVENTS),

@@ -5,7 +5,7 @@ CREATE OR REPLACE FUNCTION partywall_identifiers AS (text) ->
             identifier -> identifier.1 != '',
             arrayMap(
                 (found, its_kind) -> (
-                    if(multiIf(${NEEDS}, true), its_kind, ''),
+                    if(multiIf(${NEEDS}, true) AND ${CHECKS}, its_kind, ''),
                     partywall_normalise(its_kind, multiIf(${VALUES}, found))),
                 matches,
                 arrayMap(found -> partywall_kind(found), matches)))),
