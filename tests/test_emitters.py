@@ -26,11 +26,15 @@ HANDOFFS = {
     "google-adk": {"execute_tool transfer_to_agent"},
     "openllmetry-langchain": {"execute_tool transfer_to_billing"},
     "openllmetry-openai-agents": {"triage → unknown.handoff"},
+    "langsmith": {"transfer_to_billing"},
+    "microsoft-a365": {"execute_tool transfer_to_billing"},
     "strands-agents": {"execute_tool handoff_to_billing"},
     "vercel-ai": {"ai.toolCall"},
+    "vercel-ai-7": {"execute_tool transfer_to_billing"},
 }
 TOOL_SPANS = {
-    "crewai": set[str](),  # no tool span came out of the recorded run
+    "crewai": {f"{tool}.run" for tool in TOOLS},
+    "langsmith": TOOLS,
     "autogen-openinference": {
         f"{before}{tool}" for tool in TOOLS for before in ("execute_tool ", "billing.")
     },
@@ -69,7 +73,9 @@ AGENTS = {
         "agent-failing.agent",
     },
     "strands-agents": {"invoke_agent billing", "invoke_agent triage"},
+    "microsoft-a365": {"invoke_agent billing", "invoke_agent triage"},
     "vercel-ai": {"ai.generateText"},
+    "vercel-ai-7": {"invoke_agent mock-model-id"},
 }
 AGENTS["autogen-openinference"] = AGENTS["autogen"] | {
     "triage.on_messages_stream",
@@ -80,7 +86,10 @@ MODELS = {
     "google-adk": {"generate_content scripted"},
     "openllmetry-langchain": {"Scripted.chat"},
     "strands-agents": {"chat"},
+    "langsmith": {"scripted"},
+    "microsoft-a365": {"chat scripted"},
     "vercel-ai": {"ai.generateText.doGenerate"},
+    "vercel-ai-7": {"chat mock-model-id"},
 }
 SILENT = {"autogen-openinference": {"billing.explode"}}
 """Failures that the emitter does not write down: there is nothing to read."""
@@ -130,7 +139,8 @@ def test_what_the_tool_said_stands_in_content_alone(emitter: str) -> None:
         assert not [name for name in told if not is_content(name)], span["name"]
 
 
-def test_a_tenant_in_vercel_ai_s_metadata_is_read() -> None:
-    """An agent in JavaScript has no other way to say it than the telemetry's metadata."""
-    claimed = {first(span["attributes"], conventions.TENANT) for span in spans("vercel-ai")}
+@pytest.mark.parametrize("emitter", ["vercel-ai", "vercel-ai-7", "langsmith", "microsoft-a365"])
+def test_a_tenant_in_an_emitter_s_own_metadata_is_read(emitter: str) -> None:
+    """An agent without our SDK, in JavaScript say, has no other way to say it."""
+    claimed = {first(span["attributes"], conventions.TENANT) for span in spans(emitter)}
     assert claimed - {""} == {"acme"}

@@ -36,6 +36,8 @@ TENANT: Final[tuple[str, ...]] = (
     "langsmith.metadata.tenant",
     "ai.telemetry.metadata.tenant_id",
     "ai.telemetry.metadata.tenant",
+    "ai.settings.context.tenant_id",
+    "ai.settings.context.tenant",
     "metadata:tenant_id",
     "metadata:tenant",
 )
