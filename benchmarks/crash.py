@@ -158,6 +158,7 @@ class Collected:
             f"{protocols}.grpc.endpoint={self.grpc}",
             f"{protocols}.http.endpoint={self.http}",
             f"extensions.health_check.endpoint={free_endpoint()}",
+            f"service.telemetry.metrics.address={free_endpoint()}",
         ]
         sets = [word for setting in settings for word in ("--set", setting)]
         command = [sys.executable, "-m", "partywall", "collect", "--config", str(config)]

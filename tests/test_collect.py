@@ -25,12 +25,14 @@ from partywall_collector.store import open_store
 
 SHIPPED = Path(__file__).parent.parent / "otel-config.yaml"
 PROTOCOLS = "receivers.otlp.protocols"
+METRICS = "service.telemetry.metrics.address"
 
 
 def command(home: Path, *more: str) -> list[str]:
     """The shipped configuration on free ports."""
     endpoints = [f"{PROTOCOLS}.{name}.endpoint=127.0.0.1:0" for name in ("grpc", "http")]
-    sets = [*endpoints, "extensions.health_check.endpoint=127.0.0.1:0"]
+    others = [f"{key}=127.0.0.1:0" for key in ("extensions.health_check.endpoint", METRICS)]
+    sets = [*endpoints, *others]
     words = ["--config", str(SHIPPED), "--store", f"chdb://{home}"]
     return [*words, *(word for setting in sets for word in ("--set", setting)), *more]
 

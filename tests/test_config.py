@@ -91,8 +91,10 @@ def test_components_may_have_names_and_a_protocol_may_be_bare(tmp_path: Path) ->
 
 def test_telemetry_is_accepted_and_its_log_level_used(tmp_path: Path) -> None:
     """Keys of the stock collector's own telemetry do not stop the start."""
-    text = GOOD + "  telemetry: {metrics: {level: none}, logs: {level: debug}}\n"
-    assert load(tmp_path, text).log_level == "debug"
+    text = GOOD.replace(
+        "    metrics:\n", "    traces: {}\n    logs: {level: debug}\n    metrics:\n"
+    )
+    assert load(tmp_path, text).telemetry.log_level == "debug"
 
 
 @pytest.mark.parametrize(

@@ -165,6 +165,7 @@ def test_a_running_collector_is_sent_to_over_http_and_grpc(
         text.replace("127.0.0.1:4317", f"127.0.0.1:{grpc}")
         .replace("127.0.0.1:4318", f"127.0.0.1:{http}")
         .replace("  health_check:\n", f"  health_check: {{endpoint: 127.0.0.1:{health}}}\n")
+        .replace("127.0.0.1:8888", "127.0.0.1:0")
     )
     assert registry(["load", str(tenants), "--store", url]) == 0
     ways = (["--endpoint", f"http://127.0.0.1:{http}"], ["--grpc", f"127.0.0.1:{grpc}"])

@@ -7,6 +7,7 @@ from typing import Self
 
 from partywall_collector.components import OtlpReceiver
 from partywall_collector.config import Config
+from partywall_collector.exposition import PATH, Exposition, Held, Moment, metrics_app
 from partywall_collector.grants import Grants
 from partywall_collector.loader import Loader
 from partywall_collector.metrics import Counters, Stats
@@ -41,6 +42,8 @@ class Collector:
         self._http: list[HttpServer] = []
         self._ready = self._started = False
         self._running = ExitStack()
+        self.metrics_endpoint = ""
+        """http://host:port/metrics with the real port; "" where none is configured."""
 
     def start(self) -> None:
         """Listen; raises `ConfigError` for an endpoint that is taken, `SpoolInUse` for a spool."""
@@ -65,6 +68,12 @@ class Collector:
                 server = HttpServer(app, health.endpoint, f"extensions.{name}.endpoint")
                 undo.callback(server.stop)
                 server.start()
+            if endpoint := self._config.telemetry.metrics:
+                app = metrics_app(Exposition(self._store, self._moment))
+                server = HttpServer(app, endpoint, self._config.telemetry.metrics_key)
+                undo.callback(server.stop)
+                server.start()
+                self.metrics_endpoint = f"http://{server.endpoint}{PATH}"
             for server in (*self._grpc, *self._http):
                 server.start()
             self._ready = self._started = True
@@ -115,6 +124,10 @@ class Collector:
         """What was taken, refused and loaded, and what waits."""
         segments, size, age = self._spool.backlog() if self._spool else (0, 0, 0.0)
         return self._counters.stats(segments, size, age)
+
+    def _moment(self, held: Held) -> Moment:
+        capacity = _limits(self._config).disk_bytes
+        return Moment(self.stats(), self._ready, self.principals, capacity, held)
 
     def _listen(self, name: str, receiver: OtlpReceiver, intake: Intake, undo: ExitStack) -> None:
         path = f"receivers.{name}.protocols"

@@ -3,7 +3,7 @@
 import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from types import NoneType
 from typing import Any, cast, get_args, get_type_hints
@@ -24,11 +24,11 @@ from partywall_collector.components import (
     section_of,
 )
 from partywall_collector.config_document import ConfigError, Node, read_documents
+from partywall_collector.telemetry import Telemetry, read_telemetry
 
 TOP = (*COMPONENTS, "service")
 SERVICE = ("extensions", "pipelines", "telemetry")
 PIPELINE = ("receivers", "processors", "exporters")
-LOG_LEVELS = ("debug", "info", "warn", "error")
 GO_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
 SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
@@ -41,7 +41,7 @@ class Config:
     exporter: ClickhouseExporter
     auth: RegistryAuth
     health: Mapping[str, HealthCheck]
-    log_level: str = "info"
+    telemetry: Telemetry = field(default_factory=Telemetry)
 
     @classmethod
     def load(cls, paths: Sequence[Path], overrides: Iterable[str] = ()) -> "Config":
@@ -93,7 +93,7 @@ def _config(root: Node) -> Config:
         exporter=exporter,
         auth=auth[0],
         health={key: item for key, item in extensions.items() if isinstance(item, HealthCheck)},
-        log_level=_log_level(service.get("telemetry")),
+        telemetry=read_telemetry(service.get("telemetry")),
     )
 
 
@@ -237,20 +237,6 @@ def _check_receiver(
                 f"{node.where}: {place} names `{wanted}`, which is no running authenticator; list"
                 " `registry_auth` in service.extensions"
             )
-
-
-def _log_level(telemetry: Node | None) -> str:
-    """`service.telemetry` is taken as it is; of it, `logs.level` is used."""
-    path = "service.telemetry"
-    logs = _mapping(telemetry, path).get("logs")
-    level = _mapping(logs, f"{path}.logs").get("level")
-    if level is None:
-        return "info"
-    if str(level.value).lower() not in LOG_LEVELS:
-        raise ConfigError(
-            f"{level.where}: {path}.logs.level must be one of {', '.join(LOG_LEVELS)}"
-        )
-    return str(level.value).lower()
 
 
 def _mapping(node: Node | None, path: str) -> Mapping[str, Node]:

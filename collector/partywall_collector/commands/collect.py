@@ -12,6 +12,7 @@ from pathlib import Path
 import yaml
 
 from partywall_collector.collector import Collector
+from partywall_collector.commands.status import status
 from partywall_collector.components import COMPONENTS, keys
 from partywall_collector.config import Config
 from partywall_collector.config_document import ConfigError, read_documents
@@ -21,8 +22,10 @@ from partywall_collector.spool import SpoolInUse
 from partywall_collector.store import StoreError, open_store
 from partywall_collector.store.facade import serve
 from partywall_collector.store.retaining import retaining
+from partywall_collector.telemetry import set_up_logging
 
 DEFAULT_FILE = Path("otel-config.yaml")
+log = logging.getLogger("partywall.collect")
 BUILT_IN = Path(__file__).parent.parent / "otel-config.yaml"
 REPORT_EVERY = 10.0
 PASSWORD = re.compile(r"(://[^:/@\s]*):[^/@\s]*@")
@@ -40,6 +43,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             return 0
         if arguments.action == "print-config":
             return _print_config(arguments)
+        if arguments.action == "status":
+            return status(config.telemetry, as_json=arguments.json)
         return _run(config)
     except (ConfigError, StoreError, SpoolInUse, OSError) as error:
         print(f"partywall collect: {error}", file=sys.stderr)
@@ -54,15 +59,17 @@ def _parser() -> argparse.ArgumentParser:
             "Receive traces over OTLP and load them into the store, each span into its tenant's\n"
             "tables or into quarantine. Runs until Ctrl-C; then it loads what it has taken.\n\n"
             "  partywall collect --config otel-config.yaml --store chdb://.partywall\n"
-            "  partywall collect validate --config otel-config.yaml"
+            "  partywall collect validate --config otel-config.yaml\n"
+            "  partywall collect status"
         ),
     )
     parser.add_argument(
         "action",
         nargs="?",
-        choices=["run", "validate", "components", "print-config"],
+        choices=["run", "status", "validate", "components", "print-config"],
         default="run",
-        help="run (the default); check the configuration; list the components; show the result",
+        help="run (the default); ask the collector that runs; check the configuration; list the "
+        "components; show the result",
     )
     parser.add_argument(
         "--config",
@@ -79,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
         help="set one key, such as receivers.otlp.protocols.grpc.endpoint=0.0.0.0:4317",
     )
     parser.add_argument("--store", metavar="URL", help="the store, in place of the configured one")
-    parser.add_argument("--json", action="store_true", help="print the components as JSON")
+    parser.add_argument("--json", action="store_true", help="print status or components as JSON")
     return parser
 
 
@@ -116,27 +123,26 @@ def _print_config(arguments: argparse.Namespace) -> int:
 
 
 def _run(config: Config) -> int:
-    logging.basicConfig(
-        level=config.log_level.upper().replace("WARN", "WARNING"),
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-    )
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    set_up_logging(config.telemetry)
+    say = log.info if config.telemetry.log_encoding == "json" else _say
     with ExitStack() as running, until_signal() as stopped:
         store = running.enter_context(open_store(config.exporter.endpoint, role="owner"))
         running.enter_context(serve(store))
         running.enter_context(retaining(store))
         collector = running.enter_context(Collector(store, config))
-        _say(f"store {_masked(store.url)}")
+        say(f"store {_masked(store.url)}")
         if collector.grpc_endpoint:
-            _say(f"OTLP/gRPC on {collector.grpc_endpoint}")
+            say(f"OTLP/gRPC on {collector.grpc_endpoint}")
         if collector.http_endpoint:
-            _say(f"OTLP/HTTP on {collector.http_endpoint}")
+            say(f"OTLP/HTTP on {collector.http_endpoint}")
         if not collector.principals:
-            _say(
+            say(
                 "nobody may send yet: the registry has no principal. Make one with"
                 " `partywall registry token PRINCIPAL --tenant ID`"
             )
-        _say("ready")
+        if collector.metrics_endpoint:
+            say(f"metrics on {collector.metrics_endpoint}")
+        say("ready")
         before = collector.stats()
         while not stopped.wait(REPORT_EVERY):
             now = collector.stats()
@@ -145,11 +151,11 @@ def _run(config: Config) -> int:
                 before.loaded_requests,
                 before.refused,
             ):
-                _say(_line(now))
+                say(_line(now))
             before = now
-        _say("stopping: what was taken is loaded first")
+        say("stopping: what was taken is loaded first")
         collector.stop()
-        _say(_line(collector.stats()))
+        say(_line(collector.stats()))
     return 0
 
 
