@@ -23,7 +23,17 @@ PIECES = st.sampled_from(
         *("DE89370400440532013000", "DE89 3704 0044 0532 0130 00", "+49 (30) 1234 5678"),
         *("4111 1111 1111 1111", "5500000000000004", "4111 1111 1111 1112", "3782 822463 10005"),
         *("account number", "_account_no: ", "bankAccountNumber ", "xAccount ID\n", "20-00-00 "),
-        *("55779911", "5577 9911", "subaccount number ", "Konto-Nr. ", "A/C no ", "word ", "7 "),
+        *(
+            "55779911",
+            "5577 9911",
+            "subaccount number ",
+            "Konto-Nr. ",
+            "A/C no ",
+            "word ",
+            "7 ",
+            "field_7 ",
+            "Big ",
+        ),
         *("555-123-4567", "123e4567-e89b-12d3-a456-426614174000", "sk_live_abcdefghij0123456"),
         *(
             "ref-69eeab4a",
