@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, Final
 
+from partywall_collector.commands import store_tables as tables
 from partywall_collector.commands.registry import DEFAULT_STORE
 from partywall_collector.commands.tables import print_table
 from partywall_collector.store import Store, StoreError, open_store
@@ -15,6 +16,9 @@ from partywall_collector.store.readers import add_reader, readers, remove_reader
 
 EXAMPLE: Final = """\
 examples:
+  partywall store init --store clickhouse://user:password@host/partywall
+  partywall store check && partywall store migrate
+  partywall store ddl --cluster main --roles --tenant acme | clickhouse-client -mn
   partywall store reader add acme
   partywall store reader list
   partywall store retain --dry-run
@@ -24,7 +28,7 @@ examples:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; exit code 2 if it could not run."""
+    """Run the command; exit code 1 if a check found something, 2 if it could not run."""
     options = _parser().parse_args(argv)
     try:
         return options.run(options)
@@ -48,7 +52,10 @@ def _parser() -> argparse.ArgumentParser:
         help="chdb:///path or clickhouse://... (default: $PARTYWALL_STORE, else %(default)s)",
     )
     common.add_argument("--json", action="store_true", help="print one JSON object")
-    commands = parser.add_subparsers(required=True, metavar="reader | retain | erase")
+    commands = parser.add_subparsers(
+        required=True, metavar="init | check | migrate | ddl | reader | retain | erase"
+    )
+    tables.add_commands(commands, common)
     _add_erasing_commands(commands, common)
     reader = commands.add_parser("reader", help="readers of one tenant's rows, for this endpoint")
     _add_reader_commands(reader, common)

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from partywall_collector.store.errors import StoreError
-from partywall_collector.store.row_policies import SQL, tables
-from partywall_collector.store.statements import statement
+from partywall_collector.store.row_policies import tables
+from partywall_collector.store.statements import SQL, statement
 from partywall_collector.store.store import Store
 
 _LAST: Final = ("calls", "tenants")

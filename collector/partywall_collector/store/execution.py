@@ -23,7 +23,7 @@ from partywall_collector.store.guard import (
     not_allowed,
     query_json,
 )
-from partywall_collector.store.readers import SQL, digest
+from partywall_collector.store.readers import digest
 from partywall_collector.store.statement_kind import (
     InsertWithData,
     first_words,
@@ -31,7 +31,7 @@ from partywall_collector.store.statement_kind import (
     named_format,
     without_format,
 )
-from partywall_collector.store.statements import statement
+from partywall_collector.store.statements import SQL, statement
 
 UNKNOWN_SETTING: Final = 115
 MAX_RESULT_BYTES: Final = 1 << 30

@@ -22,13 +22,13 @@ PATIENCE: Final = 10.0
 """Seconds to wait for the owner of a chDB path to answer, or for a short command to end."""
 
 
-def open_store(url: str, *, role: Role = "writer") -> Store:
+def open_store(url: str, *, role: Role = "writer", as_it_is: bool = False) -> Store:
     """Open a store.
 
     `owner` takes a chDB path for itself and fails at once where it is in use. `writer` and `reader`
     go through the owner's endpoint where there is one; else they open the path themselves, and
     answer for it if they keep it open. Owner and writer make the tables; a reader refuses a store
-    that has none.
+    that has none. `as_it_is` looks at no version and makes nothing, for a look or a migration.
     """
     place = parse(url)
     home = Home(place.home)
@@ -46,7 +46,9 @@ def open_store(url: str, *, role: Role = "writer") -> Store:
         pool = Pool(another(), another)
         undo.callback(pool.close)
         with pool.connection() as connection:
-            if role == "reader":
+            if as_it_is:
+                pass
+            elif role == "reader":
                 schema.check(connection, url)
             else:
                 home.make()

@@ -7,10 +7,9 @@ from datetime import UTC, datetime
 from typing import Final
 
 from partywall_collector.store.errors import StoreError
-from partywall_collector.store.statements import statement
+from partywall_collector.store.statements import SQL, statement
 from partywall_collector.store.store import Store
 
-SQL: Final = "partywall_collector.sql"
 RESERVED: Final = frozenset({"writer", "reader", "default"})
 
 

@@ -13,9 +13,7 @@ from typing import Final
 from xml.sax.saxutils import escape
 
 from partywall_collector.store.callers import READER_WORD, TENANT_WORD, WRITER_WORD
-from partywall_collector.store.statements import statements
-
-SQL: Final = "partywall_collector.sql"
+from partywall_collector.store.statements import SQL, statements
 
 SECRETS: Final = frozenset({"fingerprint_keys", "principals", "readers"})
 """Tables that no reader sees: they hold what proves who somebody is."""

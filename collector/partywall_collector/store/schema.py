@@ -2,22 +2,20 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final, Protocol
 
 from partywall.fingerprint_keys import Keys
 from partywall_collector.store.connection import Connection
+from partywall_collector.store.ddl import KINDS, single
 from partywall_collector.store.errors import StoreUnavailable, StoreVersionMismatch
-from partywall_collector.store.rendering import render
-from partywall_collector.store.statements import statements
 
 VERSION: Final = 3
 """Rises when a table that keeps rows changes.
 
 A new table, one that keeps no row (engine Null), a function or a view is made at the next open.
 """
-
-SQL: Final = "partywall_collector.sql"
 
 LATEST: Final = 2**32 - 1
 """Stands for a key without an end."""
@@ -26,8 +24,8 @@ LATEST: Final = 2**32 - 1
 def prepare(connection: Connection, where: str) -> None:
     """Make what is missing and bring functions and views up to date."""
     _check(_version(connection), where)
-    tables, functions, views = _rendered("tables"), _rendered("functions"), _rendered("views")
-    rendering = _digest(tables | functions | views)
+    tables, functions, views = (single(kind) for kind in KINDS)
+    rendering = _digest()
     if _rendering(connection) == rendering:
         return
     for name in views:
@@ -44,6 +42,23 @@ def prepare(connection: Connection, where: str) -> None:
         "INSERT INTO schema_version (version, rendering) VALUES ({version:UInt32}, {text:String})",
         {"version": VERSION, "text": rendering},
     )
+
+
+class Rows(Protocol):
+    """What runs a query: a connection or a store."""
+
+    def rows(self, sql: str, params: Mapping[str, Any] | None = None) -> list[dict[str, Any]]: ...
+
+
+def version_of(store: Rows) -> int | None:
+    """The version of the tables; None where there are none."""
+    row = _newest(store)
+    return row[0] if row else None
+
+
+def is_current(store: Rows) -> bool:
+    """Whether tables, functions and views are those that this build makes."""
+    return _newest(store) == (VERSION, _digest())
 
 
 def check(connection: Connection, where: str) -> None:
@@ -94,9 +109,14 @@ def _moment(seconds: float) -> int:
 
 def _check(version: int, where: str) -> None:
     if version != VERSION:
+        way_out = (
+            "`partywall store migrate` brings it up"
+            if version < VERSION
+            else "use the Partywall that made it, or name a new --store and load it again"
+        )
         raise StoreVersionMismatch(
             f"the store {where} has tables of version {version}, this Partywall needs version "
-            f"{VERSION}; use the Partywall that made it, or name a new --store and load it again"
+            f"{VERSION}; {way_out}"
         )
 
 
@@ -112,7 +132,7 @@ def _rendering(connection: Connection) -> str:
     return row[1] if row else ""
 
 
-def _newest(connection: Connection) -> tuple[int, str] | None:
+def _newest(connection: Rows) -> tuple[int, str] | None:
     if connection.rows("EXISTS TABLE schema_version") == [{"result": 0}]:
         return None
     rows = connection.rows(
@@ -121,9 +141,6 @@ def _newest(connection: Connection) -> tuple[int, str] | None:
     return (rows[0]["version"], rows[0]["rendering"]) if rows else None
 
 
-def _rendered(folder: str) -> dict[str, str]:
-    return {name: render(text) for name, text in statements(SQL, folder).items()}
-
-
-def _digest(texts: dict[str, str]) -> str:
-    return hashlib.sha256("\x00".join(texts.values()).encode()).hexdigest()[:16]
+def _digest() -> str:
+    texts = [text for kind in KINDS for text in single(kind).values()]
+    return hashlib.sha256("\x00".join(texts).encode()).hexdigest()[:16]

@@ -2,6 +2,10 @@
 
 from functools import cache
 from importlib.resources import files
+from typing import Final
+
+SQL: Final = "partywall_collector.sql"
+"""The package of the store's own statements."""
 
 
 @cache

@@ -14,8 +14,8 @@ SELECT
         'LowCardinality(String)') AS SpanKind,
     service AS ServiceName,
     resource AS ResourceAttributes,
-    toString(scope_name) AS ScopeName,
-    toString(scope_version) AS ScopeVersion,
+    CAST(scope_name, 'String') AS ScopeName,
+    CAST(scope_version, 'String') AS ScopeVersion,
     attributes AS SpanAttributes,
     toUInt64(greatest(0, toUnixTimestamp64Nano(end_time) - toUnixTimestamp64Nano(start_time))) AS Duration,
     CAST(
