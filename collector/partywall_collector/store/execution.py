@@ -49,7 +49,8 @@ _READING: Final = re.compile(r"max_(rows_to_read|bytes_to_read|memory_usage)|rea
 _WRITING: Final = re.compile(
     r"input_format_\w+|format_\w+|(min_)?(max_)?insert_\w+|min_insert_\w+|async_insert"
     r"|deduplicate_\w+|max_partitions_per_insert_block|materialized_views_ignore_errors"
-    r"|parallel_view_processing|mutations_sync|alter_sync|wait_for_async_insert"
+    r"|parallel_view_processing|short_circuit_function_evaluation|mutations_sync|alter_sync"
+    r"|wait_for_async_insert"
 )
 # What surrounds a tenant's rows is not told: how many others there are, and in which partitions.
 _OF_TENANTS: Final = {

@@ -137,7 +137,8 @@ def _checks() -> str:
 
 def _values() -> str:
     return ",\n                    ".join(
-        f"its_kind = {quoted(kind.name)}, extract(found, {quoted(kind.pattern)})"
+        f"its_kind = {quoted(kind.name)}, "
+        f"extract(if(its_kind = {quoted(kind.name)}, found, ''), {quoted(kind.pattern)})"
         for kind in identifiers.FORMED
         if not is_all_value(kind.pattern)
     )

@@ -45,6 +45,8 @@ LOAD_SETTINGS: Final = {
     "deduplicate_blocks_in_dependent_materialized_views": "1",
     "materialized_views_ignore_errors": "0",
     "parallel_view_processing": "0",
+    # A value that several branches use would be computed once for each of them.
+    "short_circuit_function_evaluation": "disable",
     "async_insert": "0",
 }
 
