@@ -1,0 +1,271 @@
+"""OTLP in until queryable: spans per CPU second of a real collector, and of two other ways.
+
+    uv run python benchmarks/ingest.py --tenants 50
+    uv run python benchmarks/ingest.py --overload
+
+A client process sends the spans of `agent_spans.py` over gRPC; the CPU that counts is that of this
+process, from the first request until all spans are in the tables. In the same run, on the same
+store, the same requests go the way that one would write by hand (`by_hand.py`), and the rows that
+came out are inserted in the Native format, which is the least that any way can cost. Merges wait
+meanwhile, for all three alike; then the tables are merged and measured.
+
+`taken` are spans whose facts our SDK took; `raw` have content, and the collector takes the facts
+of them. The top of the JSON line is `taken`. `--overload` sends without pause from twice as many
+threads as the receiver has, takes refusals, and looks for every request that was acknowledged.
+"""
+
+import argparse
+import contextlib
+import hashlib
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Generator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import clickhouse_connect
+from agent_spans import Kind
+from by_hand import ByHand
+
+from partywall import fingerprint_keys
+from partywall_collector.collector import Collector
+from partywall_collector.config import Config
+from partywall_collector.store import Store, open_store
+
+TOKEN = "load"
+TABLES = ("spans", "calls")
+ONE_BLOCK = {
+    "max_threads": 1,
+    "max_insert_threads": 1,
+    "max_insert_block_size": 100_000_000,
+    "min_insert_block_size_rows": 100_000_000,
+    "max_partitions_per_insert_block": 0,
+    "async_insert": 0,
+}
+PATIENCE = 600.0
+
+
+class Cost:
+    """CPU and wall seconds of this process since it was made."""
+
+    def __init__(self) -> None:
+        self._cpu, self._wall = time.process_time(), time.monotonic()
+
+    def seconds(self) -> tuple[float, float]:
+        return time.process_time() - self._cpu, time.monotonic() - self._wall
+
+
+@contextlib.contextmanager
+def client(endpoint: str, kind: Kind, options: argparse.Namespace) -> Generator[Callable[[], Any]]:
+    """A client process that is ready; to call what is yielded lets it send and gives its report."""
+    script = Path(__file__).with_name("ingest_client.py")
+    command = [sys.executable, str(script), endpoint, "--token", TOKEN, "--kind", kind]
+    command += ["--tenants", str(options.tenants), "--spans", str(options.spans)]
+    command += ["--seed", str(options.seed)]
+    if options.overload:
+        command += ["--threads", "32", "--seconds", str(options.seconds)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as it:
+        assert it.stdout is not None
+        if it.stdout.readline() != "ready\n":
+            raise RuntimeError("the client does not start")
+
+        def send() -> Any:
+            out, _ = it.communicate("\n", PATIENCE)
+            if it.returncode:
+                raise RuntimeError("the client failed")
+            return json.loads(out)
+
+        yield send
+
+
+def register(store: Store, tenants: int, pools: int) -> Mapping[str, str]:
+    """The tenants with their placements, and the one principal that may write for all."""
+    names = [f"tenant-{number:04d}" for number in range(tenants)]
+    placements = {
+        name: f"pool-{number % pools:02d}" if pools else name for number, name in enumerate(names)
+    }
+    now = datetime(2020, 1, 1, tzinfo=UTC)
+    store.insert(
+        "tenants",
+        [
+            {"tenant_id": name, "placement": placement, "recorded_at": now}
+            for name, placement in placements.items()
+        ],
+    )
+    digest = hashlib.sha256(TOKEN.encode()).hexdigest()
+    principal = {"principal_id": "load", "tenants": ["*"], "token_sha256": digest}
+    store.insert("principals", [{**principal, "recorded_at": now}])
+    return placements
+
+
+def stock_client(store: Store) -> Any:
+    """The stock client on the same tables, for what does not go through the collector."""
+    return clickhouse_connect.get_client(  # pyright: ignore[reportUnknownMemberType]  # its keyword arguments are untyped
+        interface="chdb",
+        path=str(store.home / "data"),
+        settings={"log_comment": "writer"},
+        chdb_options={"config-file": str(store.home / "engine.xml")},
+    )
+
+
+def collected(store: Store, kind: Kind, options: argparse.Namespace) -> dict[str, Any]:
+    """Through the collector: gRPC, spool, load."""
+    with Collector(store, Config.default(store.url)) as collector:
+        collector.refresh()
+        with client(collector.grpc_endpoint, kind, options) as send:
+            cost = Cost()
+            report = send()
+            if not collector.drain(PATIENCE):
+                raise RuntimeError("not everything was loaded in time")
+            cpu, wall = cost.seconds()
+        segments = collector.stats().loaded_segments
+    return {"cpu": cpu, "wall": wall, "segments": segments, **report}
+
+
+def by_hand(
+    store: Store, stock: Any, placements: Mapping[str, str], kind: Kind, options: argparse.Namespace
+) -> float:
+    """CPU seconds by hand."""
+    key = fingerprint_keys.parse("5a" * 32)
+    server = ByHand(stock, placements, options.spans, key)
+    with client(server.endpoint, kind, options) as send:
+        cost = Cost()
+        send()
+        server.stop()
+        return cost.seconds()[0]
+
+
+def native(store: Store, stock: Any) -> float:
+    """CPU seconds to insert the rows that the tables hold now, from bytes in the Native format."""
+    bodies = {
+        table: stock.raw_query(f"SELECT * FROM {table}", fmt="Native", settings=ONE_BLOCK)
+        for table in TABLES
+    }
+    empty(store)
+    cost = Cost()
+    for table, body in bodies.items():
+        stock.raw_insert(table, insert_block=body, fmt="Native", settings=ONE_BLOCK)
+    return cost.seconds()[0]
+
+
+def empty(store: Store) -> None:
+    """Both tables without a row."""
+    for table in TABLES:
+        store.command(f"TRUNCATE TABLE {table}")
+
+
+def parts(store: Store) -> dict[str, int]:
+    """Parts, rows and bytes on disk of the tables now."""
+    (row,) = store.rows(
+        "SELECT count() AS parts, sum(bytes_on_disk) AS bytes, sumIf(rows, table = 'spans')"
+        " AS spans FROM system.parts WHERE active AND database = currentDatabase()"
+        " AND table IN ('spans', 'calls')"
+    )
+    return row
+
+
+def peak_mb() -> int:
+    """The most memory that this process ever held."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
+
+
+def measured(
+    store: Store, placements: Mapping[str, str], kind: Kind, options: argparse.Namespace
+) -> dict[str, Any]:
+    """One kind of spans, each way once."""
+    for table in TABLES:
+        store.command(f"SYSTEM STOP MERGES {table}")
+    ours = collected(store, kind, options)
+    peak, after = peak_mb(), parts(store)
+    spans = after["spans"]
+    if spans != 512 * len(ours["acknowledged"]):
+        raise RuntimeError(f"{spans} spans are stored of {len(ours['acknowledged'])} requests")
+    for table in TABLES:
+        store.command(f"SYSTEM START MERGES {table}")
+        store.command(f"OPTIMIZE TABLE {table} FINAL")
+    merged = parts(store)
+    for table in TABLES:
+        store.command(f"SYSTEM STOP MERGES {table}")
+    stock = stock_client(store)
+    insert = native(store, stock)
+    empty(store)
+    hand = by_hand(store, stock, placements, kind, options)
+    if (stored := parts(store)["spans"]) != spans:
+        raise RuntimeError(f"by hand {stored} of {spans} spans were stored")
+    empty(store)
+    stock.close()
+    return {
+        "spans_per_cpu_s": round(spans / ours["cpu"]),
+        "vs_hand": round(hand / ours["cpu"], 2),
+        "vs_native": round(insert / ours["cpu"], 2),
+        "hand_spans_per_cpu_s": round(spans / hand),
+        "native_spans_per_cpu_s": round(spans / insert),
+        "bytes_per_span": round(merged["bytes"] / spans, 1),
+        "peak_mb": peak,
+        "parts": after["parts"],
+        "spans": spans,
+        "segments": ours["segments"],
+        "wall_s": round(ours["wall"], 1),
+    }
+
+
+def overloaded(store: Store, options: argparse.Namespace) -> dict[str, Any]:
+    """More than the collector can take: what it refuses, its memory, and what was lost."""
+    ours = collected(store, "raw", options)
+    acknowledged: list[str] = ours["acknowledged"]
+    stored = {
+        row["sha256"]: row["spans"]
+        for row in store.rows(
+            "SELECT lower(hex(request_sha256)) AS sha256, count() AS spans FROM spans GROUP BY 1"
+        )
+    }
+    loaded = 512 * len(acknowledged) / ours["wall"]
+    return {
+        "offered": 512 * ours["offered"],
+        "acknowledged": 512 * len(acknowledged),
+        "refused_requests": ours["offered"] - len(acknowledged),
+        "offered_over_loaded": round(512 * ours["offered"] / options.seconds / loaded, 1),
+        "loaded_per_s": round(loaded),
+        "lost": sum(512 - stored.get(digest, 0) for digest in acknowledged),
+        "doubled": sum(max(0, count - 512) for count in stored.values()),
+        "peak_mb": peak_mb(),
+    }
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--spans", type=int, default=100_000, help="spans of each kind")
+    parser.add_argument("--tenants", type=int, default=50)
+    parser.add_argument("--pools", type=int, default=0, help="partitions that the tenants share")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--kinds", nargs="+", choices=("taken", "raw"), default=["taken", "raw"])
+    parser.add_argument("--overload", action="store_true")
+    parser.add_argument("--seconds", type=float, default=20, help="of overload")
+    options = parser.parse_args(argv)
+    os.environ["PARTYWALL_FINGERPRINT_KEY"] = "5a" * 32
+    with (
+        tempfile.TemporaryDirectory(prefix="partywall-ingest-") as folder,
+        open_store(f"chdb://{folder}/home", role="owner") as store,
+    ):
+        placements = register(store, options.tenants, options.pools)
+        if options.overload:
+            result = overloaded(store, options)
+        else:
+            kinds = {kind: measured(store, placements, kind, options) for kind in options.kinds}
+            for kind, figures in kinds.items():
+                print(kind, json.dumps(figures), file=sys.stderr)
+            result = {**kinds.get("taken", {}), "tenants": options.tenants}
+            result |= {"raw": kinds["raw"]} if "raw" in kinds else {}
+    print(json.dumps(result))
+    return 1 if result.get("lost") or result.get("doubled") else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
