@@ -1,6 +1,5 @@
 """Loads registry files into the store: all of them, or nothing if one has a mistake."""
 
-import hashlib
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,15 +12,11 @@ from typing import Any
 from partywall.request import read_request
 from partywall_collector.registry.document import PROBLEMS_SHOWN, Problem
 from partywall_collector.registry.model import KINDS, Principal, Record, Session, Tenant
+from partywall_collector.registry.placement import place
 from partywall_collector.registry.read import Read, read_files, refuse_unknown_tenants
 from partywall_collector.registry.schema import RecordT, record_of, row, slots
 from partywall_collector.store import Store, statement
 from partywall_collector.store.home import Home
-
-OWN_PARTITIONS = 100
-"""Each partition that a load touches costs about 5 ms of CPU, so the long tail shares its own."""
-
-POOLS = 16
 
 CURRENT = statement("partywall_collector.registry.sql", "current")
 
@@ -111,28 +106,10 @@ def _write_kind(kind: str, records: Iterable[Record], store: Store) -> int:
     recorded_at = max(datetime.now(UTC), newest + timedelta(microseconds=1))
     rows = [{**row(record), "recorded_at": recorded_at} for record in fresh]
     if kind == Tenant.kind:
-        _place(rows, {columns["tenant_id"]: columns["placement"] for columns in stored})
+        place(rows, {columns["tenant_id"]: columns["placement"] for columns in stored})
     if rows:
         store.insert(kind, rows)
     return len(rows)
-
-
-def _place(rows: Iterable[dict[str, Any]], placed: dict[str, str]) -> None:
-    """Give each tenant its partition: its own for the first, one of the pools for the others.
-
-    A tenant that has a placement keeps it, or its spans would lie in two partitions.
-    """
-    own = sum(placement.startswith("own-") for placement in placed.values())
-    for tenant in rows:
-        name: str = tenant["tenant_id"]
-        if name in placed:
-            tenant["placement"] = placed[name]
-        elif own < OWN_PARTITIONS:
-            tenant["placement"] = f"own-{name}"
-            own += 1
-        else:
-            digest = hashlib.sha256(name.encode()).digest()
-            tenant["placement"] = f"pool-{digest[0] % POOLS:02d}"
 
 
 def _rows(store: Store, kind: type[Any]) -> list[dict[str, Any]]:

@@ -1,0 +1,4 @@
+-- Where the spans of a tenant go.
+SELECT placement
+FROM current_tenants
+WHERE tenant_id = {tenant:String}
