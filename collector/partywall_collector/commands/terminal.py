@@ -1,6 +1,4 @@
-"""Text for a terminal: tables, and foreign names that must not move the cursor."""
-
-from collections.abc import Sequence
+"""Foreign names for a terminal: whatever they hold must not move the cursor."""
 
 LONGEST = 48
 
@@ -10,16 +8,7 @@ def plain(text: str) -> str:
     return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text)
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Rows below their columns, each as wide as its longest value, which is cut."""
-    cells = [columns, *([_cut(plain(cell)) for cell in row] for row in rows)]
-    widths = [max(len(row[at]) for row in cells) for at in range(len(columns))]
-    lines = [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        for row in cells
-    ]
-    return "\n".join(line.rstrip() for line in lines)
-
-
-def _cut(text: str) -> str:
+def short(text: str) -> str:
+    """The same, cut to what a column has room for."""
+    text = plain(text)
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"

@@ -1,4 +1,5 @@
--- Refused spans with the reason; of a span that no tenant answers for, content is never kept.
+-- Refused spans with the reason, whole but for content: of a span that no tenant answers for, it is
+-- never kept. `span` is what a release makes a span of again.
 CREATE MATERIALIZED VIEW route_quarantine TO quarantine AS
 SELECT
     received_at, reason, principal, principal_tenants, claimed_tenants,
@@ -7,18 +8,34 @@ SELECT
     name, service,
     toJSONString(CAST(
         (
-            name, span_kind, status_code, start_time, end_time,
-            lower(hex(parent_span_id)),
-            partywall_kept(attributes, false),
-            partywall_kept(resource, false),
-            arrayMap(event -> (event.time, event.name, partywall_kept(event.attributes, false)), events)
+            name, span_kind, status_code,
+            toUnixTimestamp64Nano(start_time), toUnixTimestamp64Nano(end_time),
+            lower(hex(parent_span_id)), trace_state, flags, scope_name, scope_version,
+            partywall_kept_list(attributes, attribute_types),
+            partywall_kept_list(resource, resource_types),
+            arrayMap(
+                event -> (
+                    toUnixTimestamp64Nano(event.time), event.name,
+                    partywall_kept_list(event.attributes, event.attribute_types)),
+                events),
+            arrayMap(
+                link -> (
+                    lower(hex(link.trace_id)), lower(hex(link.span_id)), link.trace_state,
+                    partywall_kept_list(link.attributes, link.attribute_types)),
+                links)
         ) AS Tuple(
             name String, kind Int32, status Int32,
-            start_time DateTime64(9, 'UTC'), end_time DateTime64(9, 'UTC'),
-            parent_span_id String,
-            attributes Map(String, String),
-            resource Map(String, String),
-            events Array(Tuple(time DateTime64(9, 'UTC'), name String, attributes Map(String, String)))
+            start_time_unix_nano Int64, end_time_unix_nano Int64,
+            parent_span_id String, trace_state String, flags UInt32,
+            scope_name String, scope_version String,
+            attributes Array(Tuple(key String, value String, type String)),
+            resource Array(Tuple(key String, value String, type String)),
+            events Array(Tuple(
+                time_unix_nano Int64, name String,
+                attributes Array(Tuple(key String, value String, type String)))),
+            links Array(Tuple(
+                trace_id String, span_id String, trace_state String,
+                attributes Array(Tuple(key String, value String, type String))))
         ))) AS span,
     request_sha256
 FROM decoded
