@@ -65,21 +65,24 @@ def test_every_option_of_a_command_is_documented(name: str) -> None:
     assert not missing
 
 
+def is_subcommand(word: str, text: str) -> bool:
+    """Whether a help lists a word as a command below it: on a line of its own, or in braces."""
+    listed = rf"^ +{re.escape(word)}(  |$)|\{{[^}}]*\b{re.escape(word)}\b"
+    return bool(re.fullmatch(r"[a-z][a-z-]*", word) and re.search(listed, text, re.MULTILINE))
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_commands_shown_in_pages_exist_with_their_options(page: Path) -> None:
     """A reader can type what a page shows: the command is there and knows the options."""
     for shown in TYPED.finditer(fenced(page)):
         name, rest = shown["name"], shown["rest"]
         assert name in COMMANDS, shown[0]
-        words = rest.split()
-        sub = (
-            [words[0]]
-            if words and re.fullmatch(r"[a-z-]+", words[0]) and not words[0].startswith("-")
-            else []
-        )
-        text = help_of(name)
-        if sub and re.search(rf"\{{[^}}]*\b{re.escape(sub[0])}\b", text):
-            text += help_of(name, sub[0])
+        path, text = [name], help_of(name)
+        for word in rest.split():
+            if not is_subcommand(word, text):
+                break
+            path.append(word)
+            text += help_of(*path)
         unknown = [
             flag for flag in FLAG.findall(" " + rest) if flag not in text and flag != "--help"
         ]
