@@ -6,8 +6,10 @@ All variants run in turn in every round, in an order that changes, and each is c
 bare spans of its own round; the figures are medians over the rounds. `added_us` is what binding
 adds where the span is made, `peer_us` what OpenInference adds there for its own session, user and
 metadata, `export_us` what is added in the background when the span is exported (datasets, parties,
-content taken out), `fingerprint_us` the fingerprints of a record of 20 fields. The last line is
-JSON.
+content taken out), `total_us` both together, paired in the same rounds, `facts_us` the export of a
+tool call with a result of 1 kB under a key (fingerprints, whom the result brings in), `huge_us` the
+same with a result of 10 MB, `fingerprint_us` the fingerprints of a record of 20 fields. The last
+line is JSON.
 """
 
 import argparse
@@ -42,6 +44,25 @@ ATTRIBUTES: Final = {
     "gen_ai.agent.name": "billing",
 }
 """What a framework puts on a tool span."""
+
+CALL: Final = ATTRIBUTES | {
+    "gen_ai.tool.call.arguments": json.dumps({"customer": "acme", "folder": "inbox"}),
+    "gen_ai.tool.call.result": json.dumps(
+        [
+            {
+                "from": f"p{number}@acme.example",
+                "subject": "Delivery note and invoice",
+                "body": "Please find the delivery note attached, it is due at the end of May.",
+                "date": "2026-05-15",
+            }
+            for number in range(5)
+        ]
+    ),
+}
+"""A tool call that lists five messages: 1 kB."""
+
+HUGE: Final = CALL | {"gen_ai.tool.call.result": "Ann wrote to p.hansen@acme.example. " * 290_000}
+"""A result of 10 MB."""
 
 RECORD: Final = {f"field_{n}": f"value {n} of a record" for n in range(12)} | {
     "email": "p.hansen@acme.example",
@@ -85,6 +106,8 @@ def measure(spans: int, rounds: int) -> dict[str, float]:
     os.environ["PARTYWALL_FINGERPRINT_KEY"] = "5a" * 32
     bare, bound = provider(), provider(SessionProcessor())
     exported, enriched = provider(), provider()
+    whole = provider(SessionProcessor())
+    whole.add_span_processor(SimpleSpanProcessor(outgoing(Nowhere())))
     exported.add_span_processor(SimpleSpanProcessor(Nowhere()))
     enriched.add_span_processor(SimpleSpanProcessor(outgoing(Nowhere())))
     variants: dict[str, Work] = {
@@ -93,6 +116,7 @@ def measure(spans: int, rounds: int) -> dict[str, float]:
         "peer": peer(),
         "exported": opens(exported),
         "enriched": opens(enriched),
+        "whole": within(opens(whole), partywall.session),
     }
     for work in variants.values():
         work(spans // 4)
@@ -111,8 +135,27 @@ def measure(spans: int, rounds: int) -> dict[str, float]:
         "peer_us": over(costs["peer"], costs["bare"]),
         "bare_us": round(statistics.median(costs["bare"]), 2),
         "export_us": over(costs["enriched"], costs["exported"]),
+        "total_us": over(costs["whole"], costs["exported"]),
+        "facts_us": facts_cost(enriched, exported, CALL, rounds, 100),
+        "huge_us": facts_cost(enriched, exported, HUGE, 3, 2),
         "fingerprint_us": fingerprint_cost(rounds),
     }
+
+
+def facts_cost(
+    enriched: TracerProvider,
+    exported: TracerProvider,
+    attributes: dict[str, str],
+    rounds: int,
+    count: int,
+) -> float:
+    """What is added to the export of such a tool call."""
+    taken, plain = (
+        spans_of(source.get_tracer("benchmark"), attributes) for source in (enriched, exported)
+    )
+    taken(1)
+    costs = [(cpu(taken, count), cpu(plain, count)) for _ in range(rounds)]
+    return round(statistics.median(ours - bare for ours, bare in costs), 1)
 
 
 def provider(*processors: SessionProcessor) -> TracerProvider:
@@ -130,13 +173,13 @@ def opens(source: TracerProvider) -> Work:
     return spans_of(source.get_tracer("benchmark"))
 
 
-def spans_of(tracer: Tracer) -> Work:
+def spans_of(tracer: Tracer, attributes: dict[str, str] = ATTRIBUTES) -> Work:
     """The loop that is timed."""
 
     def work(count: int) -> None:
         with tracer.start_as_current_span("invoke_agent billing"):
             for _ in range(count):
-                tracer.start_span("execute_tool read_invoice", attributes=ATTRIBUTES).end()
+                tracer.start_span("execute_tool read_invoice", attributes=attributes).end()
 
     return work
 

@@ -30,7 +30,7 @@ HOME = {
     "networkx": "analyzer/partywall_analyzer/",
     "streamlit": "dashboard/partywall_dashboard/",
 }
-EXTRAS = {"cedar.py": {"cedarpy"}, "grants.py": {"jwt", "cryptography"}}
+EXTRAS = {"cedar.py": {"cedarpy"}, "tool_rules.py": {"yaml"}, "grants.py": {"jwt", "cryptography"}}
 """What a file of the agent's package may import where it is used, brought by an extra."""
 
 KEYS = {

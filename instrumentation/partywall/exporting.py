@@ -25,7 +25,7 @@ from opentelemetry.sdk.trace import SpanLimits, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 from opentelemetry.util.re import parse_env_headers
 
-from partywall import propagation, settings, threads
+from partywall import propagation, settings, threads, tool_rules
 from partywall.carrying import CarryingExporter
 from partywall.errors import InstrumentError
 from partywall.facts import FactsExporter
@@ -60,6 +60,7 @@ def instrument(
     propagate_to: Iterable[str] | None = None,
     trust_inbound: bool | None = None,
     content: bool | None = None,
+    tools: str | os.PathLike[str] | None = None,
 ) -> TracerProvider:
     """Stamp every span with its session and send it to the collector at `endpoint`.
 
@@ -72,9 +73,10 @@ def instrument(
     `strict` refuses tool calls outside a session, `threads=False` leaves threads and executors as
     they are, `propagate_to` names the hosts that may receive the binding, `trust_inbound` believes
     the binding that a caller sends, `content=True` lets prompts, arguments and results leave the
-    process; without them `PARTYWALL_*` decides.
+    process, `tools` is a file with the registry's rules for tools, by which datasets and parties
+    are read from arguments; without them `PARTYWALL_*` decides.
     """
-    bind_process(strict, threads, propagate_to, trust_inbound, content)
+    bind_process(strict, threads, propagate_to, trust_inbound, content, tools)
     if not endpoint and (endpoint := settings.ENDPOINT.text()):
         protocol = protocol or cast(Protocol, settings.PROTOCOL.text())
     token = token or settings.TOKEN.text()
@@ -111,6 +113,7 @@ def bind_process(
     propagate_to: Iterable[str] | None,
     trust_inbound: bool | None,
     content: bool | None = None,
+    tools: str | os.PathLike[str] | None = None,
 ) -> None:
     """What holds for the whole process: the settings, its threads, its propagator."""
     if isinstance(propagate_to, str):
@@ -126,6 +129,9 @@ def bind_process(
         if said is not None:
             setting.say("1" if said else "0")
         setting.flag()  # a word that is neither on nor off is refused now, not in a tool call
+    if tools is not None:
+        settings.TOOLS.say(os.fspath(tools))
+    tool_rules.rules()  # as above: a mistake in the file is said now
     if propagate_to is not None:
         settings.PROPAGATE_HOSTS.say(",".join(propagate_to))
     if settings.THREADS.flag():

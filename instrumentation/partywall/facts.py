@@ -28,9 +28,11 @@ from partywall import (
     introductions,
     redaction,
     settings,
+    tool_rules,
 )
 from partywall.datasets import Access, Touched
 from partywall.fingerprint_keys import InForce, in_force
+from partywall.tool_rules import Arguments
 
 log = logging.getLogger("partywall")
 
@@ -97,7 +99,9 @@ class FactsExporter(SpanExporter):
             if not self._content:  # else the collector takes them, from what is sent
                 _add_introductions(span, said)
             known = datasets.touched(said)
-            return _add_touched(span, said, Touched(known.accesses + below.accesses, below.host))
+            ruled = _add_ruled(span, said)
+            accesses = known.accesses + below.accesses or ruled
+            return _add_touched(span, said, Touched(accesses, below.host))
         if step in ("agent", "llm"):
             return ()  # what a model's client requests is no call of the agent
         known = datasets.touched(said)
@@ -220,6 +224,23 @@ def _add_introductions(span: ReadableSpan, said: Attributes) -> None:
     said |= introductions.argument_facts(secret, arguments)
     said |= introductions.result_facts(secret, arguments, result)
     said[attributes.VALUES_EPOCH] = keys.epochs
+
+
+def _add_ruled(span: ReadableSpan, said: Attributes) -> tuple[Access, ...]:
+    """Put what the rules of its tool say on a span that does not; return the datasets."""
+    rules = tool_rules.rules()
+    rule = rules.get(conventions.tool_name(span.name, said)) if rules else None
+    if rule is None:
+        return ()
+    text = _text(span, said, conventions.ARGUMENTS, conventions.ARGUMENT_EVENTS)
+    arguments = Arguments(conventions.unwrapped(text))
+    operation = conventions.first(said, conventions.OPERATION)
+    if not operation and (operation := rule.done(arguments)):
+        said[attributes.OPERATION] = operation
+    if attributes.PARTY_ID not in said and (parties := rule.parties(arguments)):
+        said[attributes.PARTY_ID] = parties[0] if len(parties) == 1 else parties
+        said[attributes.PARTY_KIND] = rule.party_kind
+    return rule.accesses(arguments, operation)
 
 
 def _text(

@@ -10,6 +10,7 @@ INVALID: Final = object()
 
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _LONE = re.compile("[\ud800-\udfff]")
+_LINE_ENDS = {0x2028: "\\u2028", 0x2029: "\\u2029"}
 _MOST_DIGITS: Final = 19
 """What has fewer digits fits in 64 bits."""
 
@@ -58,7 +59,7 @@ def as_text(value: object) -> str:
 def written(value: object) -> str:
     """A value in the shortest form."""
     if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False)
+        return json.dumps(value, ensure_ascii=False).translate(_LINE_ENDS)
     if isinstance(value, Object):
         return "{" + ",".join(f"{written(key)}:{written(inner)}" for key, inner in value) + "}"
     if isinstance(value, list):

@@ -100,6 +100,10 @@ FINGERPRINT_KEY_FILE: Final = Setting(
 CONTENT: Final = Setting(
     "PARTYWALL_CONTENT", "let prompts, arguments and results leave the process (`1` or `0`)", "0"
 )
+TOOLS: Final = Setting(
+    "PARTYWALL_TOOLS",
+    "a file with the registry's `tools`: what arguments name (JSON, or YAML with PyYAML)",
+)
 
 SETTINGS: Final[tuple[Setting, ...]] = (
     TENANT,
@@ -123,6 +127,7 @@ SETTINGS: Final[tuple[Setting, ...]] = (
     FINGERPRINT_KEY,
     FINGERPRINT_KEY_FILE,
     CONTENT,
+    TOOLS,
 )
 
 BINDING: Final[dict[Setting, str]] = {

@@ -1,8 +1,9 @@
 """The agents of one customer, in a process of their own: pydantic-ai, and Partywall's lines."""
 
+import os
 from collections.abc import Mapping
 from contextlib import nullcontext
-from importlib.resources import files
+from importlib.resources import as_file, files
 
 import yaml
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
@@ -25,12 +26,14 @@ class Made(SpanProcessor):
         self.spans += 1
 
 
-def serve_customer(tenant: str, endpoint: str, token: str) -> int:
+def serve_customer(tenant: str, endpoint: str, token: str, key_file: str) -> int:
     """Run the customer's jobs one after the other; returns how many spans they made."""
+    os.environ["PARTYWALL_FINGERPRINT_KEY_FILE"] = key_file
     # The registry's tool rules read what these tools touch from their arguments.
-    provider = partywall.instrument(
-        endpoint, token, service=f"harborline-agents-{tenant}", content=True
-    )
+    with as_file(files(__package__ or "").joinpath("registry.yaml")) as rules:
+        provider = partywall.instrument(
+            endpoint, token, service=f"harborline-agents-{tenant}", tools=rules
+        )
     Agent.instrument_all()
     made = Made()
     provider.add_span_processor(made)

@@ -75,7 +75,9 @@ def played(home: Path, tell: Tell) -> Generator[Outcome]:
         tell(f"loaded the registry: {len(JOBS)} customers of one provider")
         with Collector(store, Config.default(url)) as collector:
             tell(f"collector listens on {collector.http_endpoint}, a token for each customer")
-            sent = run_agents(method, collector.http_endpoint, tokens)
+            sent = run_agents(
+                method, collector.http_endpoint, tokens, str(store.home / "fingerprint.key")
+            )
             jobs = sum(map(len, JOBS.values()))
             tell(f"{jobs} agent runs sent {sent} spans over OTLP")
             if not collector.drain(WAIT_LOADED):

@@ -32,12 +32,13 @@ def import_early() -> str:
     return "forkserver"
 
 
-def run_agents(method: str, endpoint: str, tokens: Mapping[str, str]) -> int:
-    """Run every customer's agents; returns how many spans they made."""
+def run_agents(method: str, endpoint: str, tokens: Mapping[str, str], key_file: str) -> int:
+    """Run every customer's agents with the fingerprint key; returns how many spans they made."""
     context = multiprocessing.get_context(method)
     with ProcessPoolExecutor(len(tokens), context, initializer=settle) as pool:
         running = [
-            pool.submit(serve_customer, tenant, endpoint, token) for tenant, token in tokens.items()
+            pool.submit(serve_customer, tenant, endpoint, token, key_file)
+            for tenant, token in tokens.items()
         ]
         return spans_of(running)
 
@@ -52,11 +53,11 @@ def spans_of(running: Sequence[Future[int]]) -> int:
         raise AgentsFailed("the agents' processes ended before they were done") from None
 
 
-def serve_customer(tenant: str, endpoint: str, token: str) -> int:
+def serve_customer(tenant: str, endpoint: str, token: str, key_file: str) -> int:
     """Runs in a worker. This process never imports the agents itself."""
     from partywall_dashboard.demo import agents
 
-    return agents.serve_customer(tenant, endpoint, token)
+    return agents.serve_customer(tenant, endpoint, token, key_file)
 
 
 def settle() -> None:
