@@ -201,18 +201,31 @@ def test_a_request_cannot_give_away_the_data_of_another_tenant(store: Store) -> 
     assert (flow.verdict, flow.reasons) == (Verdict.UNAUTHORISED, ("approval.missing",))
 
 
-def test_since_looks_at_what_was_active_and_withdraws_nothing_else(store: Store) -> None:
-    """Keys that were quiet keep their findings; an active key is analyzed whole."""
+def test_an_analysis_opens_what_came_since_and_withdraws_nothing_else(store: Store) -> None:
+    """Keys that were quiet keep their findings; a key that something came for is analyzed whole."""
     log = plant(store)
+    assert analyze(store).whole
     log.call("acme", session="s-2", reads=["crm/fjord/2"], at=7_200)
     log.call("acme", session="s-2", reads=["crm/fjord/2"], at=10)
     log.write()
-    late = analyze(store, since=START + timedelta(hours=1))
+    late = analyze(store)
+    assert not late.whole
     assert [finding.session_id for finding in late.findings] == ["s-2"]
     assert len(late.findings[0].calls) == 2
-    assert changes(analyze(store)) == (1, 0, 0)
-    assert changes(analyze(store, since=START + timedelta(hours=1))) == (0, 0, 0)
+    quiet = analyze(store)
+    assert (quiet.spans, quiet.findings, changes(quiet)) == (0, [], (0, 0, 0))
+    assert changes(analyze(store, whole=True)) == (0, 0, 0)
     assert list_findings(store, OPERATOR).total == 2
+
+
+def test_data_that_was_erased_makes_the_next_analysis_a_whole_one(store: Store) -> None:
+    """What a finding rests on is gone: it is withdrawn, and its row stays."""
+    plant(store)
+    analyze(store)
+    for table in ("spans", "calls"):
+        store.command(f"ALTER TABLE {table} DELETE WHERE 1 SETTINGS mutations_sync = 1")
+    after = analyze(store)
+    assert (after.whole, changes(after)) == (True, (0, 0, 1))
 
 
 def test_the_loop_analyzes_when_something_arrived(store: Store) -> None:

@@ -1,16 +1,13 @@
 """Rules that look past one session: a planted crossing each, and twins that differ in one fact."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 from planted import YEAR, Case, Cases, Findings, at, only
 
-from partywall_analyzer import Proof, Severity, Verdict, analyze
+from partywall_analyzer import Proof, Severity, Verdict
 from partywall_analyzer.testing import Log
 from partywall_collector.registry import Approval, Credential, DatasetOwner, Record, Tenant
-from partywall_collector.registry.load import write
-from partywall_collector.store import open_store
 
 REGISTRY: list[Record] = [
     *(Tenant(id=name) for name in ("acme", "fjord", *(f"t{n}" for n in range(9)))),
@@ -258,21 +255,6 @@ def test_a_wrong_answer_names_whose_data_it_holds(findings: Findings) -> None:
     assert (found.verdict, found.severity) == (Verdict.UNAUTHORISED, Severity.HIGH)
     assert "crm/fjord/1 of fjord" in found.sentence
     assert any(hop.crossing for hop in found.chain.hops)
-
-
-def test_a_relay_is_the_same_for_an_analysis_of_the_latest_calls(tmp_path: Path) -> None:
-    """The source is older than what is analyzed: its calls are opened by the value."""
-    with open_store(f"chdb://{tmp_path / 'home'}", role="owner") as store:
-        write(REGISTRY, store)
-        log = Log(store)
-        relay(log, "late", 201)
-        answer(log, "later", 301)
-        log.write()
-        batch = analyze(store)
-        latest = analyze(store, since=at(30))
-    assert {finding.rule for finding in batch.findings} == {"relay", "tenant-mismatch"}
-    assert latest.findings == batch.findings
-    assert not latest.changed + latest.withdrawn
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from partywall_analyzer.tables import Tables
 
 def find(tables: Tables, rule: Rule) -> list[Candidate]:
     """The candidates of one rule, in a fixed order."""
-    found = [_candidate(rule.id, row) for row in tables.rows(rule.statement)]
+    found = [_candidate(rule.id, row) for row in tables.candidates_of(rule)]
     return [part for candidate in found for part in _by_source(candidate)]
 
 

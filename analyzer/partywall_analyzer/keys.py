@@ -13,3 +13,8 @@ class Key(StrEnum):
     SESSION = "session_id"
     TRACE = "trace_id"
     CREDENTIAL = "credential_id"
+
+    @property
+    def dirty(self) -> str:
+        """The table of dirty keys of this kind."""
+        return f"dirty_{self.value.removesuffix('_id')}s"

@@ -285,9 +285,9 @@ class Finding:
 
     @property
     def revision(self) -> str:
-        """Digest of the content: two revisions differ if anything that an analyst reads differs."""
+        """Digest of the content: what is found, without the state that it was given."""
         content = self.to_dict()
-        del content["recorded_at"]
+        del content["recorded_at"], content["state"]
         text = json.dumps(content, sort_keys=True, ensure_ascii=True)
         return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 

@@ -7,19 +7,23 @@ its age, because ClickHouse gives a table that is being made the time of 1970.
 
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Final, Self
 
 from partywall import identifiers
-from partywall_analyzer.model import EXTERNAL, iso
+from partywall_analyzer.dirty import MADE, News, find_dirty
+from partywall_analyzer.keys import Key
+from partywall_analyzer.model import EXTERNAL
+from partywall_analyzer.rules import Rule, rules
 from partywall_collector.registry import FOREVER, Registry
 from partywall_collector.store import Store, statement
 
 _SQL: Final = "partywall_analyzer.sql"
 _PREFIX: Final = "analysis_"
+_ASKED: Final = 20_000
 _FROM_REGISTRY: Final = {
     "owners": "id String, owner String, sensitive Bool",
     "commons": "id String",
@@ -28,12 +32,14 @@ _FROM_REGISTRY: Final = {
     "epochs": "one UInt8, at DateTime64(9, 'UTC'), n UInt32",
 }
 _DERIVED: Final = ("ignored", "touches", "held", "mixed_traces")
-_OPENED: Final = {
+_RAW: Final = {
     "calls": "calls",
     "calls_of_credentials": "calls",
     "calls_of_values": "calls",
     "spans": "spans",
 }
+_OPENING: Final = (*("calls", "spans", "calls_of_credentials", "values", "calls_of_values"),)
+"""What is opened for dirty keys, in order; a whole analysis reads the tables of the store."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,28 +56,32 @@ class Named:
 class Tables:
     """The tables of one analysis; `names` are the identifiers that its statements bind."""
 
-    def __init__(self, store: Store, registry: Registry, since: datetime | None) -> None:
-        """Without `since`, all calls are open; with it, all calls of the keys seen since."""
+    def __init__(self, store: Store, registry: Registry, news: News | None = None) -> None:
+        """Without news, every key is open; with them, the keys that they made dirty."""
         self._store = store
         self._registry = registry
-        self._since = since
+        self.news = news
         mark = f"{_PREFIX}{int(time.time())}_{secrets.token_hex(6)}"
-        made = (*_FROM_REGISTRY, *_DERIVED)
-        self._made = {name: f"{mark}_{name}" for name in made}
-        self.names: dict[str, Any] = dict(self._made) | _OPENED | {"external": EXTERNAL}
-        if since is not None:
-            self._made |= {name: f"{mark}_{name}" for name in _OPENED}
-            self.names |= self._made
+        self._made = {name: f"{mark}_{name}" for name in (*_FROM_REGISTRY, *_DERIVED)}
+        if news:
+            self._made |= {name: f"{mark}_{name}" for name in (*_RAW, *MADE, "open_values")}
+        self.names: dict[str, Any] = _RAW | {"external": EXTERNAL} | self._made
+        if news:
+            self.names |= news.parameters
+            for key in Key:
+                opened = [rule.id for rule in rules() if rule.opens is key]
+                self.names[key.dirty.replace("dirty_", "rules_of_")] = opened
 
     def __enter__(self) -> Self:
         try:
             self._drop_left_over()
-            if self._since is not None:
-                for name in _OPENED:
-                    self._run(f"open_{name}", {"since": iso(self._since)})
             for name, columns in _FROM_REGISTRY.items():
                 self._store.command(f"CREATE TABLE {self._made[name]} ({columns}) ENGINE = Memory")
             self._fill_owners()
+            if self.news:
+                find_dirty(self._store, self.news, self.names, self._run)
+                for name in _OPENING:
+                    self._run(f"open_{name}")
             self._fill_parties()
             self._fill_epochs()
             for name in _DERIVED:
@@ -93,9 +103,24 @@ class Tables:
         """Run a query over these tables."""
         return self._store.rows(sql, _used(sql, self.names))
 
-    def _run(self, name: str, more: Mapping[str, Any] | None = None) -> None:
+    def candidates_of(self, rule: Rule) -> list[dict[str, Any]]:
+        """What a rule finds at the keys that are open."""
+        return self.rows(rule.statement(dirty=self.news is not None))
+
+    def ignored_among(self, values: Collection[int]) -> set[int]:
+        """Which of some values, open or not, prove nothing."""
+        sql = statement(_SQL, "ignored_values" if self.news else "ignored_among")
+        found: set[int] = set()
+        asked = sorted(values)
+        for first in range(0, len(asked), _ASKED):
+            parameters = {"values": asked[first : first + _ASKED]}
+            rows = self._store.rows(sql, _used(sql, self.names) | parameters)
+            found |= {int(row["value"]) for row in rows}
+        return found
+
+    def _run(self, name: str) -> None:
         sql = statement(_SQL, name)
-        self._store.command(sql, _used(sql, self.names | dict(more or {})))
+        self._store.command(sql, _used(sql, self.names))
 
     def _fill_owners(self) -> None:
         sql = statement(_SQL, "named_datasets")

@@ -78,9 +78,15 @@ class Log:
 
     def write(self) -> None:
         """Put the steps into the store."""
-        self._store.insert("spans", self._spans)
-        self._store.insert("calls", self._calls)
+        spans, calls = self.take()
+        self._store.insert("spans", spans)
+        self._store.insert("calls", calls)
+
+    def take(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        """The rows of `spans` and `calls` that are still to be written, for a test that does."""
+        taken = self._spans, self._calls
         self._spans, self._calls = [], []
+        return taken
 
     def _span(
         self,

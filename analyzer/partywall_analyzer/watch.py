@@ -4,13 +4,12 @@ import logging
 import time
 from collections.abc import Callable
 from threading import Event
-from typing import Any, Final
+from typing import Final
 
 from partywall_analyzer.engine import Analysis, analyze
-from partywall_collector.store import Store, StoreError, statement
+from partywall_collector.store import Store, StoreError
 
 _log: Final = logging.getLogger("partywall.analyzer")
-_SQL: Final = "partywall_analyzer.sql"
 
 
 def run_every(
@@ -20,22 +19,18 @@ def run_every(
     on_change: Callable[[Analysis], None],
     on_error: Callable[[StoreError], None] | None = None,
 ) -> None:
-    """Analyze whenever something arrived, until `stop` is set; `seconds` lie between two looks.
+    """Analyze what arrived until `stop` is set; `seconds` lie between two looks.
 
     `on_change` is told each analysis that found something new, changed or withdrawn. An error of
     the store goes to `on_error`, any other to the log, and the next look tries again; without
     `on_error` it is raised.
     """
-    seen: dict[str, Any] | None = None
     while not stop.is_set():
         begun = time.monotonic()
         try:
-            latest = _latest(store)
-            if latest != seen:
-                analysis = analyze(store)
-                seen = latest
-                if analysis.new or analysis.changed or analysis.withdrawn:
-                    on_change(analysis)
+            analysis = analyze(store)
+            if analysis.new or analysis.changed or analysis.withdrawn:
+                on_change(analysis)
         except StoreError as error:
             if on_error is None:
                 raise
@@ -46,8 +41,3 @@ def run_every(
                 raise
             _log.exception("an analysis failed; the next look tries again")
         stop.wait(max(0.0, seconds - (time.monotonic() - begun)))
-
-
-def _latest(store: Store) -> dict[str, Any]:
-    """What changes when a span arrives or a record of the registry is written."""
-    return store.rows(statement(_SQL, "latest_arrival"))[0]

@@ -9,8 +9,9 @@ from typing import Any
 
 from partywall_analyzer.commands.options import guarded, parser, since
 from partywall_analyzer.engine import Analysis, analyze
+from partywall_analyzer.findings import OPERATOR, list_findings
 from partywall_analyzer.model import Finding, Severity
-from partywall_collector.store import open_store
+from partywall_collector.store import Store, open_store
 
 EXAMPLES = """\
   partywall analyze
@@ -21,6 +22,7 @@ exit code: 0 nothing at or above --fail-on, 1 something, 2 could not run
 """
 
 SHOWN = 40
+MOST = 1_000_000
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -30,7 +32,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--since",
         type=since,
         metavar="TIME",
-        help="only what was active since: 24h, 7d, or a time in ISO 8601 (default: everything)",
+        help="list only what was seen since: 24h, 7d, or a time in ISO 8601 (default: everything)",
+    )
+    arguments.add_argument(
+        "--whole",
+        action="store_true",
+        help="analyze everything anew, not only what came since the last time",
     )
     arguments.add_argument(
         "--fail-on",
@@ -50,20 +57,21 @@ def _run(options: argparse.Namespace) -> int:
         pass
     with open_store(options.store, role="writer") as store:
         if options.json or not sys.stderr.isatty():
-            analysis = analyze(store, since=options.since)
+            analysis = analyze(store, whole=options.whole)
         else:
-            analysis = _with_progress(store, options.since)
+            analysis = _with_progress(store, options.whole)
+        findings = list_findings(store, OPERATOR, since=options.since, limit=MOST).rows
     if options.json:
-        print(json.dumps(_json(analysis)))
+        print(json.dumps(_json(analysis, findings)))
     else:
-        _print(analysis)
+        _print(analysis, findings)
     if options.fail_on == "never":
         return 0
     limit = Severity(options.fail_on)
-    return int(any(finding.severity.at_least(limit) for finding in analysis.findings))
+    return int(any(finding.severity.at_least(limit) for finding in findings))
 
 
-def _with_progress(store: Any, since_time: Any) -> Analysis:
+def _with_progress(store: Store, whole: bool) -> Analysis:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -74,21 +82,21 @@ def _with_progress(store: Any, since_time: Any) -> Analysis:
         def tell(what: str, done: int, of: int) -> None:
             progress.update(task, description=what, completed=done, total=of)
 
-        return analyze(store, since=since_time, progress=tell)
+        return analyze(store, whole=whole, progress=tell)
 
 
-def _json(analysis: Analysis) -> dict[str, Any]:
+def _json(analysis: Analysis, findings: Sequence[Finding]) -> dict[str, Any]:
     return {
         "spans": analysis.spans,
         "seconds": round(analysis.seconds, 3),
         "new": [finding.id for finding in analysis.new],
         "changed": [finding.id for finding in analysis.changed],
         "withdrawn": [finding.id for finding in analysis.withdrawn],
-        "findings": [finding.to_dict() for finding in analysis.findings],
+        "findings": [finding.to_dict() for finding in findings],
     }
 
 
-def _print(analysis: Analysis) -> None:
+def _print(analysis: Analysis, findings: Sequence[Finding]) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -96,10 +104,7 @@ def _print(analysis: Analysis) -> None:
     from partywall_analyzer.picture import WIDEST, severity_text
 
     console = Console(highlight=False)
-    findings = sorted(
-        analysis.findings, key=lambda f: (-f.severity.rank, -f.last_seen.timestamp(), f.id)
-    )
-    console.print(Text(_summary(analysis)), width=min(console.width, WIDEST))
+    console.print(Text(_summary(analysis, findings)), width=min(console.width, WIDEST))
     if not findings:
         return
     new = {finding.id for finding in analysis.new}
@@ -123,13 +128,13 @@ def _print(analysis: Analysis) -> None:
     console.print(Text(f"How one came about: partywall chain {short_id(findings[0])}"))
 
 
-def _summary(analysis: Analysis) -> str:
+def _summary(analysis: Analysis, findings: Sequence[Finding]) -> str:
     counts = [
         f"{count} {severity.value}"
         for severity in reversed(Severity)
-        if (count := sum(f.severity is severity for f in analysis.findings))
+        if (count := sum(f.severity is severity for f in findings))
     ]
-    found = len(analysis.findings)
+    found = len(findings)
     head = f"{analysis.spans:,} spans in {analysis.seconds:.1f} s: "
     if not found:
         return head + "no crossing found." + _moved(analysis)

@@ -11,6 +11,7 @@ from partywall_analyzer.model import Proof, Severity
 from partywall_collector.store import statement
 
 _PLACE: Final = "-- {rule}"
+_OPENED: Final = "-- {opened}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,11 +36,15 @@ class Rule:
         """What it finds, why, and what it does not see: the docstring of its file."""
         return import_module(f"{__name__}.{self.id.replace('-', '_')}").__doc__ or ""
 
-    @property
-    def statement(self) -> str:
-        """The SQL that finds its candidates, grouped by what a verdict depends on."""
+    def statement(self, *, dirty: bool = False) -> str:
+        """The SQL that finds its candidates, grouped by what a verdict depends on.
+
+        With `dirty`, what it says of keys that are not dirty is dropped: they may be open in part.
+        """
         rule = statement("partywall_analyzer.sql", self.id.replace("-", "_"))
-        return statement("partywall_analyzer.sql", "group_candidates").replace(_PLACE, rule)
+        only = f"WHERE {self.opens} IN {{{self.opens.dirty}:Identifier}}" if dirty else ""
+        grouped = statement("partywall_analyzer.sql", "group_candidates")
+        return grouped.replace(_PLACE, rule).replace(_OPENED, only)
 
 
 @cache

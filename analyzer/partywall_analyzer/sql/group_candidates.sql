@@ -15,7 +15,9 @@ FROM (
     SELECT crossing.*, epochs.n AS epoch
     FROM (SELECT *, 1 AS one FROM (
 -- {rule}
-    )) AS crossing
+    )
+-- {opened}
+    ) AS crossing
     ASOF LEFT JOIN {epochs:Identifier} AS epochs
         ON epochs.one = crossing.one AND crossing.start_time >= epochs.at
 )

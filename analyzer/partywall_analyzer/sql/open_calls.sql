@@ -1,6 +1,6 @@
--- All calls of the sessions that were active since a time, and of the traces that cross into them.
+-- All calls of dirty sessions, of the traces that these take part in, and of dirty traces.
 CREATE TABLE {calls:Identifier} ENGINE = Memory AS
 SELECT * FROM calls
-WHERE session_id IN (
-    SELECT session_id FROM calls WHERE trace_id IN (
-        SELECT trace_id FROM spans WHERE start_time >= parseDateTime64BestEffort({since:String}, 9)))
+WHERE session_id IN {dirty_sessions:Identifier}
+    OR trace_id IN {dirty_traces:Identifier}
+    OR trace_id IN (SELECT trace_id FROM calls WHERE session_id IN {dirty_sessions:Identifier})

@@ -1,9 +1,5 @@
--- All calls that carry a value of an open call: a value that met goes over sessions.
+-- All calls, in any session, that hold one of these values.
 CREATE TABLE {calls_of_values:Identifier} ENGINE = Memory AS
 SELECT * FROM calls
-WHERE (trace_id, span_id) IN (
-    SELECT trace_id, span_id
-    FROM (
-        SELECT trace_id, span_id, arrayJoin(arrayConcat(values_in, values_out)) AS value FROM calls
-    ) WHERE value IN (
-        SELECT arrayJoin(arrayConcat(values_in, values_out)) FROM {calls:Identifier}))
+WHERE arrayExists(v -> v IN {open_values:Identifier}, values_in)
+    OR arrayExists(v -> v IN {open_values:Identifier}, values_out)

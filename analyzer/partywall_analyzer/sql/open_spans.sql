@@ -1,5 +1,4 @@
--- All spans of the traces that were active since a time.
+-- All spans of dirty traces and of dirty sessions.
 CREATE TABLE {spans:Identifier} ENGINE = Memory AS
 SELECT * FROM spans
-WHERE trace_id IN (
-    SELECT trace_id FROM spans WHERE start_time >= parseDateTime64BestEffort({since:String}, 9))
+WHERE trace_id IN {dirty_traces:Identifier} OR session_id IN {dirty_sessions:Identifier}

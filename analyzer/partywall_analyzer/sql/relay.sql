@@ -71,8 +71,7 @@ WITH
         LEFT JOIN known ON known.what = m.value AND known.who = m.whose
         LEFT JOIN own ON own.what = m.value AND own.holder = m.whose
         WHERE (known.who = '' OR known.since >= m.had_first)
-            AND (own.holder = '' OR own.since > m.start_time)
-            AND m.session_id IN (SELECT session_id FROM {calls:Identifier}))
+            AND (own.holder = '' OR own.since > m.start_time))
 SELECT
     concat(session_id, '|', origin, '>', whose) AS subject, origin AS from_tenant,
     whose AS to_tenant,

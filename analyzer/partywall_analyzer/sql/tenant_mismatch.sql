@@ -32,7 +32,6 @@ FROM (
     FROM (
         SELECT * FROM {held:Identifier}
         WHERE came_out AND is_read AND owner = tenant_id AND server != ''
-            AND session_id IN (SELECT session_id FROM {calls:Identifier})
     ) AS answer
     INNER JOIN origins ON origins.what = answer.value
     INNER JOIN known ON known.what = answer.value AND known.who = answer.tenant_id

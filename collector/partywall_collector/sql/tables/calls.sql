@@ -10,6 +10,7 @@ CREATE TABLE IF NOT EXISTS calls (
     start_time DateTime64(9, 'UTC') CODEC(Delta(8), ZSTD(1)),
     end_time DateTime64(9, 'UTC') CODEC(Delta(8), ZSTD(1)),
     received_at DateTime64(9, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    loaded_at DateTime64(6, 'UTC') DEFAULT now64(6, 'UTC') CODEC(Delta(8), ZSTD(1)),
     step LowCardinality(String),
     tool LowCardinality(String),
     call_id String CODEC(ZSTD(1)),
@@ -40,7 +41,7 @@ CREATE TABLE IF NOT EXISTS calls (
     INDEX by_session session_id TYPE bloom_filter(0.01) GRANULARITY 1,
     INDEX by_credential credential_id TYPE bloom_filter(0.01) GRANULARITY 1,
     INDEX by_identity identity TYPE bloom_filter(0.01) GRANULARITY 1,
-    INDEX by_arrival received_at TYPE minmax GRANULARITY 1
+    INDEX by_load loaded_at TYPE minmax GRANULARITY 1
 )
 ENGINE = MergeTree
 PARTITION BY placement

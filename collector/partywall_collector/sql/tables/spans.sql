@@ -1,6 +1,7 @@
 -- An accepted span, whole. `attributes` holds each value as text, `attribute_types` the type of those
 -- that were not strings; arrays, maps and bytes are base64 of their OTLP AnyValue. `sequence` is
 -- the number of the span in its part of the session, 0 where its agent numbers none.
+-- `loaded_at` is one time for all rows of a load: by it an analysis knows what is new.
 CREATE TABLE IF NOT EXISTS spans (
     tenant_id LowCardinality(String),
     placement LowCardinality(String),
@@ -12,6 +13,7 @@ CREATE TABLE IF NOT EXISTS spans (
     start_time DateTime64(9, 'UTC') CODEC(Delta(8), ZSTD(1)),
     end_time DateTime64(9, 'UTC') CODEC(Delta(8), ZSTD(1)),
     received_at DateTime64(9, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    loaded_at DateTime64(6, 'UTC') DEFAULT now64(6, 'UTC') CODEC(Delta(8), ZSTD(1)),
     name LowCardinality(String),
     step LowCardinality(String),
     agent LowCardinality(String),
@@ -37,7 +39,7 @@ CREATE TABLE IF NOT EXISTS spans (
     request_sha256 FixedString(32) CODEC(ZSTD(1)),
     INDEX by_trace trace_id TYPE bloom_filter(0.01) GRANULARITY 1,
     INDEX by_session session_id TYPE bloom_filter(0.01) GRANULARITY 1,
-    INDEX by_arrival received_at TYPE minmax GRANULARITY 1
+    INDEX by_load loaded_at TYPE minmax GRANULARITY 1
 )
 ENGINE = MergeTree
 PARTITION BY placement

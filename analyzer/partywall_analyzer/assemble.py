@@ -1,0 +1,166 @@
+"""Makes findings out of judged parts: weaves their traces, grades the way, weighs and tells."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from partywall_analyzer.chains import draw
+from partywall_analyzer.explain import Speaker, Told
+from partywall_analyzer.model import (
+    MAX_CALLS,
+    Candidate,
+    Crossing,
+    Evidence,
+    Finding,
+    Proof,
+    Severity,
+    Verdict,
+)
+from partywall_analyzer.parts import Part
+from partywall_analyzer.rules import Rule, rule
+from partywall_analyzer.severity import severity
+from partywall_analyzer.spans import Span
+from partywall_analyzer.verdict import Judgement
+from partywall_analyzer.weave import Weave, Witness
+
+_WORST: Final = (Verdict.UNAUTHORISED, Verdict.INDETERMINATE, Verdict.AUTHORISED)
+
+
+def shown(candidate: Candidate) -> Sequence[Crossing]:
+    """The crossings whose traces are needed: each one of a flow, else the first."""
+    return candidate.crossings if rule(candidate.rule).direct is None else candidate.crossings[:1]
+
+
+@dataclass(frozen=True, slots=True)
+class _Woven:
+    part: Part
+    crossing: Crossing
+    witness: Witness | None
+    proof: Proof
+
+
+class Assembler:
+    """Makes findings out of judged parts, with the spans of their traces at hand."""
+
+    def __init__(
+        self, spans: Mapping[str, list[Span]], ignored: set[int], speaker: Speaker
+    ) -> None:
+        self._spans = spans
+        self._ignored = ignored
+        self._speaker = speaker
+        self._weaves: dict[tuple[str, ...], Weave] = {}
+
+    def finding(self, parts: Sequence[Part]) -> Finding | None:
+        """One finding; None if the graph refutes every crossing of it."""
+        the_rule = rule(parts[0].candidate.rule)
+        woven = [found for part in parts for found in self._woven(the_rule, part)]
+        if not woven:
+            return None
+        # What is covered or undecided is no part of an unauthorised finding.
+        worst = min((w.part.judgement.verdict for w in woven), key=_WORST.index)
+        kept = [w for w in woven if w.part.judgement.verdict is worst]
+        kept.sort(key=lambda w: (w.crossing.time, w.crossing.call))
+        best = max(kept, key=lambda w: w.proof)
+        return self._told(the_rule, kept, best)
+
+    def _woven(self, the_rule: Rule, part: Part) -> Iterable[_Woven]:
+        for crossing in part.candidate.crossings:
+            if the_rule.direct is not None:
+                yield _Woven(part, crossing, None, the_rule.direct)
+            elif crossing.source:
+                witness = self._weave(crossing).witness(crossing.source, crossing.call)
+                if witness:
+                    yield _Woven(part, crossing, witness, witness.proof)
+
+    def _weave(self, crossing: Crossing) -> Weave:
+        refs = (crossing.call, crossing.source or crossing.call)
+        traces = tuple(sorted({ref.trace_id for ref in refs}))
+        if traces not in self._weaves:
+            spans = [span for trace in traces for span in self._spans.get(trace, [])]
+            self._weaves[traces] = Weave(spans, commonplace=self._ignored)
+        return self._weaves[traces]
+
+    def _told(self, the_rule: Rule, kept: Sequence[_Woven], best: _Woven) -> Finding:
+        part, crossing = best.part, best.crossing
+        weave = self._weave(crossing)
+        candidate = _with_agent(part.candidate, weave.ancestors(crossing.call))
+        calls = tuple(dict.fromkeys(w.crossing.call for w in kept))
+        parts = list({id(w.part): w.part for w in kept}.values())
+        reasons = tuple(dict.fromkeys(r for p in parts for r in p.judgement.reasons))
+        judgement = replace(part.judgement, reasons=reasons)
+        sources = [
+            *(w.crossing.source for w in kept if w.crossing.source),
+            *(ref for p in parts for ref in p.introduced_by),
+        ]
+        direct = the_rule.direct is not None
+        count = len(calls) if not direct else sum(p.candidate.count for p in parts)
+        told = Told(
+            rule=the_rule,
+            candidate=candidate,
+            judgement=part.judgement,
+            proof=best.proof,
+            attestation=min(p.candidate.attestation for p in parts),
+            count=count,
+            first_seen=min(p.candidate.first_seen for p in parts),
+            last_seen=max(p.candidate.last_seen for p in parts),
+            sink=weave.span(crossing.call),
+            source=weave.span(crossing.source) if crossing.source else None,
+            source_dataset=crossing.source_dataset,
+            why_party=part.why_party,
+        )
+        speaker = self._speaker
+        evidence = Evidence(
+            answers=speaker.answers(told),
+            records=tuple(dict.fromkeys(r for p in parts for r in p.judgement.records)),
+            missing=tuple(dict.fromkeys(m for p in parts for m in p.judgement.missing)),
+            frameworks=the_rule.frameworks,
+            values=tuple(f"{value:016x}" for value in crossing.carried[:8]),
+        )
+        return Finding(
+            id=candidate.id,
+            rule=the_rule.id,
+            title=speaker.title(told),
+            sentence=speaker.sentence(told),
+            severity=self._severity(the_rule, parts, judgement, best.proof),
+            verdict=judgement.verdict,
+            reasons=judgement.reasons,
+            proof=best.proof,
+            attestation=told.attestation,
+            from_tenant=candidate.from_tenant,
+            to_tenant=candidate.to_tenant,
+            subject=candidate.subject,
+            session_id=candidate.session_id,
+            request_id=candidate.request_id,
+            trace_id=crossing.call.trace_id,
+            agent=candidate.agent,
+            identity=candidate.identity,
+            credential_id=candidate.credential_id,
+            dataset=candidate.dataset,
+            party=f"{candidate.party_kind}:{candidate.party}" if candidate.party else "",
+            operation=candidate.operation,
+            first_seen=told.first_seen,
+            last_seen=told.last_seen,
+            calls=calls[:MAX_CALLS],
+            sources=tuple(dict.fromkeys(sources))[:MAX_CALLS],
+            chain=draw(told, weave, best.witness),
+            evidence=evidence,
+        )
+
+    def _severity(
+        self, the_rule: Rule, parts: Sequence[Part], judgement: Judgement, proof: Proof
+    ) -> Severity:
+        return severity(
+            judgement.verdict,
+            proof,
+            moves=any(p.candidate.moves for p in parts),
+            sensitive=any(p.candidate.sensitive for p in parts),
+            direct=the_rule.direct is not None,
+            suspect="attestation.claimed" in judgement.reasons,
+            ceiling=the_rule.ceiling,
+        )
+
+
+def _with_agent(candidate: Candidate, above: Sequence[Span]) -> Candidate:
+    """Name the agent by the nearest span above the call that does, if the call does not."""
+    named = next((span.agent for span in reversed(above) if span.agent), "")
+    return candidate if candidate.agent or not named else replace(candidate, agent=named)

@@ -1,0 +1,140 @@
+"""Which keys are dirty after new loads: those whose findings may differ from what they were.
+
+The root are traces: those of new spans, of calls that a changed record is about, and of calls that
+hold a value which came to prove nothing or something again. From there the sessions and credentials
+that take part, and the sessions that hold a value of those calls at which tenants meet.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from partywall_analyzer.keys import Key
+from partywall_analyzer.rules import rules
+from partywall_collector.registry import matches, matches_party
+from partywall_collector.store import Store, statement
+
+Run = Callable[[str], None]
+"""Runs a statement of this package by its name, over the tables of an analysis."""
+
+TOO_MANY: Final = 5_000
+"""If the changed records are about more names than that, everything is analyzed."""
+
+_SQL: Final = "partywall_analyzer.sql"
+
+STEPS: Final = (
+    "dirty_traces",
+    "dirty_traces_of_records",
+    "changed_values",
+    "dirty_traces_of_values",
+    "dirty_values",
+    "dirty_sessions",
+    "dirty_sessions_of_values",
+    "dirty_credentials",
+)
+"""The statements that find dirty keys, in order; without any one of them a stream goes wrong."""
+
+MADE: Final = (
+    "dirty_traces",
+    "changed_values",
+    "dirty_values",
+    "dirty_sessions",
+    "dirty_credentials",
+)
+"""The tables that the steps make."""
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What came since the last analysis, as the parameters of the steps."""
+
+    parameters: Mapping[str, Any]
+
+    @property
+    def names(self) -> int:
+        """How many names the changed records are about."""
+        lists = (value for name, value in self.parameters.items() if not name.startswith("new_"))
+        return sum(len(value) for value in lists)
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing came."""
+        return not any(self.parameters.values())
+
+    @classmethod
+    def read(cls, store: Store, loads: Mapping[str, Sequence[int]]) -> "News":
+        """What the new loads of each table are about."""
+
+        def records(table: str) -> list[dict[str, Any]]:
+            if not loads[table]:
+                return []
+            parameters = {"table": table, "loads": list(loads[table])}
+            return store.rows(statement(_SQL, "changed_records"), parameters)
+
+        approvals, credentials = records("approvals"), records("credentials")
+        grants = [*approvals, *records("relations")]
+        renamed = _distinct(row["tenant_id"] for row in records("tenants"))
+        datasets, parties = records("datasets"), records("parties")
+        patterns = [(row["kind"], row["pattern"]) for row in parties]
+        requests = _distinct(
+            (row["tenant_id"], name)
+            for row in records("sessions")
+            for name in (row["request_id"], row["session_id"])
+            if name
+        )
+        return cls(
+            {
+                "new_spans": list(loads["spans"]),
+                "new_calls": list(loads["calls"]),
+                "changed_approvals": _distinct(row["approval_id"] for row in approvals),
+                "changed_credentials": _distinct(row["credential_id"] for row in credentials),
+                "changed_datasets": _datasets(store, [row["pattern"] for row in datasets]),
+                "changed_parties": _parties(store, patterns),
+                "party_tenants": _distinct(row["tenant_id"] for row in parties),
+                "changed_requests": requests,
+                "renamed_tenants": renamed,
+                "changed_tenants": _distinct((*(row["tenant_id"] for row in grants), *renamed)),
+            }
+        )
+
+
+def find_dirty(store: Store, news: News, names: Mapping[str, Any], run: Run) -> None:
+    """Make the tables of dirty keys, which `names` gives names of their own."""
+    for step in STEPS:
+        run(step)
+    if not news.parameters["changed_tenants"]:
+        return
+    opens = {each.id: each.opens for each in rules()}
+    cited = store.rows(
+        statement(_SQL, "dirty_keys_of_tenants"),
+        {name: news.parameters[name] for name in ("changed_tenants", "renamed_tenants")},
+    )
+    for key in Key:
+        found = {row[key] for row in cited if opens.get(row["rule"]) is key}
+        if key is Key.TRACE:
+            found = {bytes.fromhex(trace) for trace in found}
+        store.insert(names[key.dirty], [{key.value: name} for name in found])
+
+
+def _distinct(values: Any) -> list[Any]:
+    return sorted(set(values))
+
+
+def _datasets(store: Store, patterns: Sequence[str]) -> list[str]:
+    """The datasets of calls that changed patterns match."""
+    if not patterns:
+        return []
+    named = [row["id"] for row in store.rows(statement(_SQL, "named_datasets"))]
+    return [name for name in named if any(matches(pattern, name) for pattern in patterns)]
+
+
+def _parties(store: Store, patterns: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """The parties of calls that changed patterns match."""
+    if not patterns:
+        return []
+    named = [(row["kind"], row["value"]) for row in store.rows(statement(_SQL, "named_in_store"))]
+    return [
+        (kind, value)
+        for kind, value in named
+        if any(of == kind and matches_party(pattern, kind, value) for of, pattern in patterns)
+    ]

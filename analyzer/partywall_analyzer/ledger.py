@@ -1,0 +1,69 @@
+"""The ledger of findings: append-only, and the newest revision of an id is the finding.
+
+A finding whose content is the same writes nothing, one that is no longer derived is withdrawn, and
+its rows stay. A state that somebody gave it stays with it when its content changes.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from partywall_analyzer.model import Finding
+from partywall_analyzer.tables import Tables
+from partywall_collector.store import Store, statement
+
+WITHDRAWN: Final = "withdrawn"
+
+_SQL: Final = "partywall_analyzer.sql"
+_CHUNK: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What differs from the ledger before."""
+
+    new: list[Finding]
+    changed: list[Finding]
+    withdrawn: list[Finding]
+
+
+def record(store: Store, tables: Tables, findings: Sequence[Finding]) -> Changes:
+    """Append what is new, what changed and what no longer follows from the open keys."""
+    known = _known(tables)
+    new = [finding for finding in findings if finding.id not in known]
+    changed = [
+        replace(finding, state=_state(known[finding.id]))
+        for finding in findings
+        if finding.id in known
+        and (
+            finding.revision != known[finding.id]["revision"]
+            or known[finding.id]["state"] == WITHDRAWN
+        )
+    ]
+    derived = {finding.id for finding in findings}
+    gone = [
+        name for name, row in known.items() if row["state"] != WITHDRAWN and name not in derived
+    ]
+    withdrawn = [replace(found, state=WITHDRAWN) for found in _stored(store, gone)]
+    now = datetime.now(UTC)
+    rows: list[dict[str, Any]] = [f.to_row(now) for f in (*new, *changed, *withdrawn)]
+    store.insert("ledger", rows)
+    return Changes(new, changed, withdrawn)
+
+
+def _state(known: Mapping[str, Any]) -> str:
+    return "open" if known["state"] == WITHDRAWN else str(known["state"])
+
+
+def _known(tables: Tables) -> dict[str, dict[str, Any]]:
+    """The newest revision of the findings of open keys, by id."""
+    sql = statement(_SQL, "known_findings_of_keys" if tables.news else "known_findings")
+    return {row["finding_id"]: row for row in tables.rows(sql)}
+
+
+def _stored(store: Store, ids: Sequence[str]) -> Iterator[Finding]:
+    for first in range(0, len(ids), _CHUNK):
+        chunk = ids[first : first + _CHUNK]
+        for row in store.rows(statement(_SQL, "stored_findings"), {"ids": chunk}):
+            yield Finding.from_row(row)

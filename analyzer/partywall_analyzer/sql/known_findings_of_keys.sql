@@ -1,0 +1,13 @@
+-- The newest revision of the findings of dirty keys, without its content.
+SELECT finding_id, newest.1 AS revision, newest.2 AS state
+FROM (
+    SELECT finding_id, argMax((revision, state), (recorded_at, revision)) AS newest
+    FROM ledger
+    WHERE (rule IN {rules_of_sessions:Array(String)}
+            AND session_id IN {dirty_sessions:Identifier})
+        OR (rule IN {rules_of_traces:Array(String)}
+            AND trace_id IN (SELECT lower(hex(trace_id)) FROM {dirty_traces:Identifier}))
+        OR (rule IN {rules_of_credentials:Array(String)}
+            AND credential_id IN {dirty_credentials:Identifier})
+    GROUP BY finding_id
+)

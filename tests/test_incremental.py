@@ -1,0 +1,78 @@
+"""Batch and watch are one function: any split of a stream gives what one analysis of it gives."""
+
+from collections.abc import Sequence
+
+import pytest
+from streams import empty, merged
+
+from partywall_analyzer import Analysis, analyze, dirty, tables
+from partywall_collector.store import Store, open_store, statement
+
+WORLDS = 25
+SEEDS = range(0, 50, WORLDS)
+"""So many worlds share a store and each of its ticks: an analysis costs much the same for each."""
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """One store for all streams; each begins by emptying it."""
+    return open_store(f"chdb://{tmp_path_factory.mktemp('streams') / 'home'}", role="owner")
+
+
+def watched(store: Store, seeds: Sequence[int]) -> Analysis:
+    """Watch worlds tick by tick, then analyze all of it: what that still changes was missed."""
+    empty(store)
+    for number, tick in enumerate(merged(seeds)):
+        tick.arrive(store)
+        assert analyze(store).whole is (number == 0)
+    return analyze(store, whole=True)
+
+
+def missed(whole: Analysis) -> list[str]:
+    """What the ticks had wrong."""
+    kinds = {"missing": whole.new, "differs": whole.changed, "extra": whole.withdrawn}
+    return [f"{kind} {found.rule} {found.subject}" for kind in kinds for found in kinds[kind]]
+
+
+@pytest.mark.parametrize("first", SEEDS)
+def test_any_split_of_a_stream_leaves_the_findings_of_the_whole(store: Store, first: int) -> None:
+    """In any order, twice, late, and with a registry that changes between two ticks."""
+    whole = watched(store, range(first, first + WORLDS))
+    assert {found.rule for found in whole.findings} >= {"flow", "relay", "handoff", "foreign-party"}
+    assert missed(whole) == []
+
+
+NEW = "loaded_at IN (SELECT fromUnixTimestamp64Micro(arrayJoin({new_calls:Array(Int64)}), 'UTC'))"
+NOTHING = ("", "\nLIMIT 0")
+MUTANTS = {
+    "only the new calls of a session are opened": ("open_calls", "WHERE ", f"WHERE {NEW} AND "),
+    "only the new calls with a value are opened": (
+        "open_calls_of_values",
+        "WHERE ",
+        f"WHERE {NEW} AND ",
+    ),
+    "a late span without a call re-opens nothing": ("dirty_traces", "FROM spans\n", "FROM calls\n"),
+    "a value that is new to others re-opens nobody": ("dirty_sessions_of_values", *NOTHING),
+    "a value that comes to prove nothing re-opens nobody": ("dirty_traces_of_values", *NOTHING),
+    "a changed record re-opens no call": ("dirty_traces_of_records", *NOTHING),
+    "a grant re-opens no finding": ("dirty_keys_of_tenants", "!= 'withdrawn'", "= 'nothing'"),
+}
+
+
+@pytest.mark.parametrize("mutant", MUTANTS)
+def test_an_analysis_that_opens_less_goes_wrong(
+    store: Store, monkeypatch: pytest.MonkeyPatch, mutant: str
+) -> None:
+    """The property above can fail: each part of what makes keys dirty is needed."""
+    name, old, new = MUTANTS[mutant]
+
+    def mutated(package: str, wanted: str) -> str:
+        text = statement(package, wanted)
+        if wanted != name:
+            return text
+        assert old in text
+        return text.replace(old, new) if old else text + new
+
+    for module in (dirty, tables):
+        monkeypatch.setattr(module, "statement", mutated)
+    assert missed(watched(store, range(10)))
