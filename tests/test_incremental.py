@@ -53,7 +53,11 @@ MUTANTS = {
     ),
     "a late span without a call re-opens nothing": ("dirty_traces", "FROM spans\n", "FROM calls\n"),
     "a value that is new to others re-opens nobody": ("dirty_sessions_of_values", *NOTHING),
-    "a value that comes to prove nothing re-opens nobody": ("dirty_traces_of_values", *NOTHING),
+    "a value that comes to prove nothing re-opens nobody": (
+        "changed_values",
+        "HAVING (",
+        "HAVING false AND (",
+    ),
     "a changed record re-opens no call": ("dirty_traces_of_records", *NOTHING),
     "a grant re-opens no finding": ("dirty_keys_of_tenants", "!= 'withdrawn'", "= 'nothing'"),
 }

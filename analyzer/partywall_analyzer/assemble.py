@@ -128,6 +128,7 @@ class Assembler:
             attestation=told.attestation,
             from_tenant=candidate.from_tenant,
             to_tenant=candidate.to_tenant,
+            session_tenant=candidate.session_tenant,
             subject=candidate.subject,
             session_id=candidate.session_id,
             request_id=candidate.request_id,

@@ -280,6 +280,7 @@ class Finding:
     sources: tuple[Ref, ...]
     chain: Chain
     evidence: Evidence
+    session_tenant: str = ""
     state: str = "open"
     recorded_at: datetime | None = None
 
@@ -290,6 +291,15 @@ class Finding:
         del content["recorded_at"], content["state"]
         text = json.dumps(content, sort_keys=True, ensure_ascii=True)
         return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+    def for_tenant(self, tenant: str) -> "Finding":
+        """The half of one tenant: nothing in it is the other side's, which has a pseudonym.
+
+        Raises ValueError for a tenant that takes no part.
+        """
+        from partywall_analyzer.halves import half  # it is made of this module's nouns
+
+        return half(self, tenant)
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON object: what `--json` prints."""
@@ -347,7 +357,8 @@ class Finding:
 
 
 _TEXTS: Final = (
-    *("rule", "title", "sentence", "attestation", "from_tenant", "to_tenant", "subject"),
+    *("rule", "title", "sentence", "attestation", "from_tenant", "to_tenant", "session_tenant"),
+    "subject",
     *("session_id", "request_id", "trace_id", "agent", "identity", "credential_id", "dataset"),
     *("party", "operation", "state"),
 )

@@ -9,7 +9,6 @@ import secrets
 import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -18,7 +17,7 @@ from partywall_analyzer.dirty import MADE, News, find_dirty
 from partywall_analyzer.keys import Key
 from partywall_analyzer.model import EXTERNAL
 from partywall_analyzer.rules import Rule, rules
-from partywall_collector.registry import FOREVER, Registry
+from partywall_collector.registry import Registry
 from partywall_collector.store import Store, statement
 
 _SQL: Final = "partywall_analyzer.sql"
@@ -31,7 +30,11 @@ _FROM_REGISTRY: Final = {
     "kind String, value String, owner String",
     "epochs": "one UInt8, at DateTime64(9, 'UTC'), n UInt32",
 }
-_DERIVED: Final = ("ignored", "touches", "held", "mixed_traces")
+_DERIVED: Final = (
+    *("meeting", "touches", "met", "ignored", "telling", "held", "mixed_traces", "credential_uses"),
+)
+"""What rules read beside open calls and spans, in the order in which it is made."""
+
 _RAW: Final = {
     "calls": "calls",
     "calls_of_credentials": "calls",
@@ -83,7 +86,7 @@ class Tables:
                 for name in _OPENING:
                     self._run(f"open_{name}")
             self._fill_parties()
-            self._fill_epochs()
+            self._run("epochs")
             for name in _DERIVED:
                 self._run(name)
         except BaseException:
@@ -148,20 +151,6 @@ class Tables:
         # A party of the tenant itself is not foreign, even where a pattern of another is narrower.
         crossing = [row for row in foreign if row["owner"] != row["tenant_id"]]
         self._store.insert(self._made["parties"], crossing)
-
-    def _fill_epochs(self) -> None:
-        times = {datetime(1970, 1, 1, tzinfo=UTC)}
-        for relation in self._registry.relations:
-            times |= {relation.valid_from, relation.valid_until}
-        for approval in self._registry.approvals:
-            times |= {approval.valid_from, approval.valid_until, approval.revoked}
-        for credential in self._registry.credentials.values():
-            times |= {credential.issued, credential.expires, credential.revoked}
-        ordered = sorted(time for time in times if time < FOREVER)
-        self._store.insert(
-            self._made["epochs"],
-            [{"one": 1, "at": time, "n": n} for n, time in enumerate(ordered)],
-        )
 
     def _drop_left_over(self) -> None:
         for row in self._store.rows(statement(_SQL, "left_over_tables"), {"prefix": _PREFIX}):

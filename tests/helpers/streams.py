@@ -147,7 +147,8 @@ class World:
         cited: dict[str, Any] = (
             {"approval": f"CHG-{self._seed}"} if self.random.random() < 0.3 else {}
         )
-        self._log.call(tenant, at=at, **(own | cited | more))
+        named: dict[str, Any] = {"agent": f"agent-{tenant}", "identity": f"spiffe://{tenant}/agent"}
+        self._log.call(tenant, at=at, **(own | cited | named | more))
 
     def _visit(self) -> None:
         """A foreign dataset and a foreign party."""
@@ -181,11 +182,16 @@ class World:
         values, at = self._values(), self.random.randint(0, 60)
         # Some sources arrive after all that their values went into.
         late = self.random.random() < 0.4
-        home = self._session(one) | ({"session": f"s-{one}-{values[0]}-late"} if late else {})
+        home: dict[str, Any] = self._session(one) | (
+            {"session": f"s-{one}-{values[0]}-late"} if late else {}
+        )
         run = self._log.agent(one, at=at, **home)
         self._call(one, at + 1, parent=run, reads=[f"crm/{one}/1"], values_out=values, **home)
         self._call(one, at + 3, parent=run, writes=[self._board], values_in=values, **home)
-        own = {"session": f"s-{other}-{values[0]}{'-early' * late}", "request": f"R-{other}"}
+        own: dict[str, Any] = {
+            "session": f"s-{other}-{values[0]}{'-early' * late}",
+            "request": f"R-{other}",
+        }
         run = self._log.agent(other, at=at + 40, **own)
         self._call(other, at + 50, parent=run, reads=[self._board], values_out=values, **own)
         self._call(other, at + 60, parent=run, writes=[f"crm/{other}/2"], values_in=values, **own)

@@ -1,12 +1,18 @@
 -- Calls with a credential of another tenant: the registry says whose it is, else its first user.
 WITH
+    suspect AS (
+        SELECT uses.credential_id AS id
+        FROM {credential_uses:Identifier} AS uses
+        LEFT JOIN current_credentials AS known ON known.credential_id = uses.credential_id
+        WHERE least_of != most_of
+            OR (known.tenant_id != '' AND cityHash64(known.tenant_id) != least_of)),
     used AS (
         SELECT
             credential_id AS id, tenant_id AS tenant, min((start_time, span_id)) AS first,
             lower(hex(argMin(trace_id, (start_time, span_id)))) AS trace,
             lower(hex(argMin(span_id, (start_time, span_id)))) AS span
         FROM {calls_of_credentials:Identifier}
-        WHERE credential_id != '' AND NOT failed
+        WHERE credential_id IN (SELECT id FROM suspect) AND NOT failed
         GROUP BY credential_id, tenant_id),
     home AS (
         SELECT
@@ -36,4 +42,5 @@ SELECT
     calls.tenant_id AS tenant_id
 FROM {calls_of_credentials:Identifier} AS calls
 INNER JOIN first_use ON first_use.id = calls.credential_id
-WHERE calls.tenant_id != first_use.owner AND NOT calls.failed
+WHERE calls.credential_id IN (SELECT id FROM suspect)
+    AND calls.tenant_id != first_use.owner AND NOT calls.failed

@@ -12,9 +12,13 @@ SELECT
 FROM {calls_of_credentials:Identifier} AS calls
 INNER JOIN (
     SELECT
-        credential_id, tenant_id,
+        credentials.credential_id AS credential_id, tenant_id,
         toUnixTimestamp64Micro(least(expires_at, revoked_at)) AS ends_us
-    FROM current_credentials
+    FROM current_credentials AS credentials
+    INNER JOIN {credential_uses:Identifier} AS uses
+        ON uses.credential_id = credentials.credential_id
+    WHERE intDiv(toUnixTimestamp64Nano(uses.last_use), 1000)
+        >= toUnixTimestamp64Micro(least(expires_at, revoked_at))
 ) AS known ON known.credential_id = calls.credential_id
 WHERE calls.credential_id != '' AND NOT calls.failed
     AND calls.tenant_id = known.tenant_id

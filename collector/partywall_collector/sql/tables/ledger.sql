@@ -14,6 +14,7 @@ CREATE TABLE IF NOT EXISTS ledger (
     attestation LowCardinality(String),
     from_tenant LowCardinality(String),
     to_tenant LowCardinality(String),
+    session_tenant LowCardinality(String),
     subject String,
     session_id String,
     request_id String,

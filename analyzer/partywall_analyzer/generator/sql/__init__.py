@@ -1,0 +1,1 @@
+"""The statements that make many spans at once."""
