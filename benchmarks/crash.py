@@ -3,10 +3,11 @@
     python benchmarks/crash.py --kills 200
 
 Four clients (two over gRPC, two over HTTP) send exports of 1 to 40 spans and note which ones were
-acknowledged. They never repeat one, because a repeated export may rightly be stored twice. After
-the last start and a graceful stop each span is searched in `spans` and in `quarantine`. The last
-line is one JSON object; the exit code is 1 when a span was lost, doubled, changed or came from
-nowhere.
+acknowledged. Like a real exporter they send one again that was not, also to the next life of the
+collector: it may have been stored, with only its acknowledgement lost. After the last start and a
+graceful stop each span is searched in `spans` and in `quarantine` and compared: its name, its
+tenant and an attribute of random text. The last line is one JSON object; the exit code is 1 when a
+span was lost, doubled, changed or came from nowhere.
 """
 
 import argparse
@@ -45,7 +46,10 @@ START_PATIENCE = 60.0
 READY = "\nready\n"
 
 Spans = dict[str, str]
-"""Span id -> name."""
+"""Span id -> its name, tenant and note."""
+TRIES = 6
+"""How often an export is sent before it is given up."""
+NOTE = "work.note"
 
 
 class Ledger:
@@ -55,6 +59,7 @@ class Ledger:
         self._lock = threading.Lock()
         self.sent: dict[str, Spans] = {}
         self.acknowledged: set[str] = set()
+        self.retries = 0
 
     def new(self) -> tuple[str, bytes]:
         """The next export: its trace id and its body."""
@@ -73,10 +78,16 @@ class Ledger:
             # One tenant in eight is not the sender's: those spans belong in quarantine.
             tenant = "stranger" if random.random() < 0.125 else random.choice(TENANTS)
             span.attributes.add(key=attributes.TENANT_ID).value.string_value = tenant
-            spans[span_id.hex()] = name
+            note = random.randbytes(random.randint(0, 60)).hex()
+            span.attributes.add(key=NOTE).value.string_value = note
+            spans[span_id.hex()] = f"{name} {tenant} {note}"
         with self._lock:
             self.sent[trace.hex()] = spans
         return trace.hex(), message.SerializeToString()
+
+    def failed(self) -> None:
+        with self._lock:
+            self.retries += 1
 
     def acknowledge(self, trace: str) -> None:
         with self._lock:
@@ -112,15 +123,19 @@ def send_over_http(endpoint: str) -> Callable[[bytes], None]:
 
 
 def client(send: Callable[[bytes], None], ledger: Ledger, stopped: threading.Event) -> None:
-    """Send until stopped; an export that fails is not repeated."""
+    """Send until stopped; an export that fails is sent again a few times."""
     while not stopped.is_set():
         trace, body = ledger.new()
-        try:
-            send(body)
-        except (OSError, http.client.HTTPException, grpc.RpcError):
-            stopped.wait(0.03)
-        else:
-            ledger.acknowledge(trace)
+        for _ in range(TRIES):
+            try:
+                send(body)
+            except (OSError, http.client.HTTPException, grpc.RpcError):
+                ledger.failed()
+                if stopped.wait(random.uniform(0.05, 1.0)):
+                    break
+            else:
+                ledger.acknowledge(trace)
+                break
         stopped.wait(0.01)
 
 
@@ -197,15 +212,24 @@ def register(url: str) -> None:
 
 
 def stored(url: str) -> dict[str, Counter[tuple[str, str]]]:
-    """What the store holds: trace -> (span id, name) -> how often."""
+    """What the store holds: trace -> (span id, content) -> how often."""
     sql = """
-        SELECT lower(hex(trace_id)) AS trace, lower(hex(span_id)) AS span, name FROM spans
-        UNION ALL SELECT trace_id, span_id, name FROM quarantine
+        SELECT
+            lower(hex(trace_id)) AS trace, lower(hex(span_id)) AS span,
+            concat(name, ' ', tenant_id, ' ', attributes[{note:String}]) AS content
+        FROM spans
+        UNION ALL
+        SELECT
+            trace_id, span_id,
+            concat(name, ' ', claimed_tenants[1], ' ', arrayFirst(
+                attribute -> attribute.1 = {note:String},
+                JSONExtract(span, 'attributes', 'Array(Tuple(key String, value String))')).2)
+        FROM quarantine
     """
     found: dict[str, Counter[tuple[str, str]]] = {}
     with open_store(url, role="owner") as store:
-        for row in store.rows(sql):
-            found.setdefault(row["trace"], Counter())[row["span"], row["name"]] += 1
+        for row in store.rows(sql, {"note": NOTE}):
+            found.setdefault(row["trace"], Counter())[row["span"], row["content"]] += 1
     return found
 
 
@@ -263,7 +287,13 @@ def run(kills: int, folder: Path) -> dict[str, float]:
     result = compare(ledger, stored(collected.url))
     exports = len(ledger.acknowledged)
     seconds = round(time.monotonic() - began, 1)
-    return {"kills": kills, **result, "acknowledged_exports": exports, "seconds": seconds}
+    return {
+        "kills": kills,
+        **result,
+        "acknowledged_exports": exports,
+        "failed_sends": ledger.retries,
+        "seconds": seconds,
+    }
 
 
 def main() -> int:

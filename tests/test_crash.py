@@ -9,7 +9,7 @@ CRASH = Path(__file__).parent.parent / "benchmarks" / "crash.py"
 
 
 def test_ten_kills_under_load_lose_and_double_nothing() -> None:
-    """Real clients, a real `partywall collect`, each span compared by id and name afterwards."""
+    """Clients that repeat what fails, a real `partywall collect`, each span compared."""
     run = subprocess.run(
         [sys.executable, str(CRASH), "--kills", "10"], capture_output=True, text=True, timeout=240
     )
