@@ -56,7 +56,7 @@ def test_later_files_and_overrides_win_key_by_key(tmp_path: Path) -> None:
     assert protocols.grpc is not None
     assert protocols.http is not None
     assert (protocols.grpc.endpoint, protocols.http.endpoint) == ("0.0.0.0:1", "127.0.0.1:4318")
-    assert protocols.grpc.auth.authenticator == "registry_auth"
+    assert protocols.grpc.auth.authenticator == ("registry_auth",)
     assert config.exporter.sending_queue.batch.flush_timeout == 90
     assert config.exporter.sending_queue.batch.max_spans == 7
 

@@ -14,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from partywall_collector.collector import Collector
 from partywall_collector.commands.collect import main
-from partywall_collector.components import Endpoint
+from partywall_collector.component_values import Endpoint
 from partywall_collector.config import Config
 from partywall_collector.config_document import ConfigError, parse
 from partywall_collector.exposition import METRICS, TENANTS, Exposition, Held, Moment

@@ -33,11 +33,15 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
+from partywall_collector.authenticators import Chain
+from partywall_collector.authenticators.registered import Registered
 from partywall_collector.canonical import NotOtlp, from_json, from_protobuf
 from partywall_collector.collector import Collector
-from partywall_collector.components import Endpoint, Grpc, HealthCheck, Http
+from partywall_collector.component_values import Endpoint
 from partywall_collector.config import Config
 from partywall_collector.config_document import ConfigError
+from partywall_collector.endpoints import Grpc, Http
+from partywall_collector.extensions import HealthCheck
 from partywall_collector.grants import Grants
 from partywall_collector.metrics import Counters
 from partywall_collector.principals import Principals
@@ -91,13 +95,13 @@ class Served:
         self.spool = Spool(folder, limits)
         self.principals = Principals(store, 3600)
         self.counters = Counters()
-        grants = Grants(store, 3600)
-        intake = Intake(self.spool, Repeats(), self.principals, grants, self.counters)
+        intake = Intake(self.spool, Repeats(), Grants(store, 3600), self.counters)
+        chain = Chain([Registered(self.principals)], self.principals)
         local = Endpoint("127.0.0.1:0")
-        app = otlp_app(intake, Http(local, max_request_body_size=LIMIT))
+        app = otlp_app(intake, chain, Http(local, max_request_body_size=LIMIT))
         self.http = HttpServer(app, local, "receivers.otlp.protocols.http.endpoint")
         self.grpc = GrpcReceiver(
-            intake, Grpc(local, max_recv_msg_size_mib=1), "receivers.otlp.protocols.grpc.endpoint"
+            intake, chain, Grpc(local, max_recv_msg_size_mib=1), "receivers.otlp.protocols.grpc"
         )
         self.http.start()
         self.grpc.start()
@@ -180,7 +184,7 @@ def test_http_takes_json(served: Served) -> None:
         (b"{", {"Content-Type": "application/json"}, 400, "is not an OTLP trace request in JSON"),
         (b"nonsense", {"Content-Encoding": "gzip"}, 400, "is not gzip"),
         (gzip.compress(request())[:-9], {"Content-Encoding": "gzip"}, 400, "is cut off"),
-        (gzip.compress(b"") * 40, {"Content-Encoding": "gzip"}, 400, "members"),
+        (gzip.compress(b"") * 40, {"Content-Encoding": "gzip"}, 400, "16 parts"),
         (request(), {"Authorization": ""}, 401, "Authorization: Bearer TOKEN"),
         (request(), {"Authorization": "Bearer "}, 401, "Authorization: Bearer TOKEN"),
         (request(), {"Authorization": "Basic good"}, 401, "Authorization: Bearer TOKEN"),

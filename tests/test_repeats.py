@@ -31,7 +31,7 @@ from partywall_collector.collector import Collector
 from partywall_collector.config import Config
 from partywall_collector.registry.load import write
 from partywall_collector.registry.model import Principal, Tenant
-from partywall_collector.repeats import Repeats
+from partywall_collector.repeats import Repeats, sender
 from partywall_collector.spool import Limits, Spool, SpoolError
 from partywall_collector.store import Store, open_store
 
@@ -168,7 +168,7 @@ class Life:
         def append() -> Future[None]:
             return self.spool.append("agents", ("acme",), "A1", body, 1, sha256=sha256)
 
-        done, repeated = self.repeats.once("agents", sha256, append)
+        done, repeated = self.repeats.once(sender("agents", ["acme"]), sha256, append)
         done.result(10)
         return repeated
 

@@ -1,12 +1,14 @@
 """The collector as a whole: receivers, spool and loader around a store."""
 
 import logging
+from collections.abc import Callable
 from contextlib import ExitStack
 from types import TracebackType
 from typing import Self
 
-from partywall_collector.components import OtlpReceiver
+from partywall_collector.authenticators import Chain, chains
 from partywall_collector.config import Config
+from partywall_collector.endpoints import Auth, OtlpReceiver
 from partywall_collector.exposition import PATH, Exposition, Held, Moment, metrics_app
 from partywall_collector.grants import Grants
 from partywall_collector.loader import Loader
@@ -20,6 +22,7 @@ from partywall_collector.receivers.otlp_http import otlp_app
 from partywall_collector.repeats import Repeats
 from partywall_collector.spool import MIB, Limits, Spool
 from partywall_collector.store import Store
+from partywall_collector.tls import Certificates
 
 log = logging.getLogger("partywall.collector")
 STOP_PATIENCE = 60.0
@@ -57,12 +60,18 @@ class Collector:
             loader.start()
             undo.callback(loader.stop)
             undo.callback(self._drain_at_the_end)
-            self._principals = Principals(self._store, self._config.auth.refresh_interval)
+            self._principals = Principals(self._store, self._config.refresh_interval)
             undo.callback(self._principals.stop)
-            grants = Grants(self._store, self._config.auth.refresh_interval)
-            intake = Intake(self._spool, repeats, self._principals, grants, self._counters)
+            grants = Grants(self._store, self._config.refresh_interval)
+            intake = Intake(self._spool, repeats, grants, self._counters)
+            finders = chains(self._config.authenticators, self._principals)
+
+            def chain(auth: Auth) -> Chain:
+                return Chain([finders[name] for name in auth.authenticator], principals)
+
+            principals = self._principals
             for name, receiver in self._config.receivers.items():
-                self._listen(name, receiver, intake, undo)
+                self._listen(name, receiver, intake, chain, undo)
             for name, health in self._config.health.items():
                 app = health_app(health, lambda: self._ready)
                 server = HttpServer(app, health.endpoint, f"extensions.{name}.endpoint")
@@ -103,8 +112,8 @@ class Collector:
 
     @property
     def http_endpoint(self) -> str:
-        """http://host:port of the first OTLP/HTTP receiver, with the real port; "" without one."""
-        return f"http://{self._http[0].endpoint}" if self._http else ""
+        """The URL of the first OTLP/HTTP receiver, with the real port; "" without one."""
+        return self._http[0].url if self._http else ""
 
     @property
     def principals(self) -> int:
@@ -129,14 +138,23 @@ class Collector:
         capacity = _limits(self._config).disk_bytes
         return Moment(self.stats(), self._ready, self.principals, capacity, held)
 
-    def _listen(self, name: str, receiver: OtlpReceiver, intake: Intake, undo: ExitStack) -> None:
+    def _listen(
+        self,
+        name: str,
+        receiver: OtlpReceiver,
+        intake: Intake,
+        chain: Callable[[Auth], Chain],
+        undo: ExitStack,
+    ) -> None:
         path = f"receivers.{name}.protocols"
         if grpc := receiver.protocols.grpc:
-            server = GrpcReceiver(intake, grpc, f"{path}.grpc.endpoint")
+            server = GrpcReceiver(intake, chain(grpc.auth), grpc, f"{path}.grpc")
             undo.callback(server.stop)
             self._grpc.append(server)
         if http := receiver.protocols.http:
-            server = HttpServer(otlp_app(intake, http), http.endpoint, f"{path}.http.endpoint")
+            app = otlp_app(intake, chain(http.auth), http)
+            tls = Certificates(http.tls, f"{path}.http.tls").for_http() if http.tls else None
+            server = HttpServer(app, http.endpoint, f"{path}.http.endpoint", tls)
             undo.callback(server.stop)
             self._http.append(server)
 

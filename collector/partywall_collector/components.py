@@ -7,72 +7,11 @@ YAML, `docs/configuration.md` is tested against them, `partywall collect compone
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from types import NoneType
-from typing import Any, NewType, get_args, get_type_hints
+from typing import Any, get_args, get_type_hints
 
-Endpoint = NewType("Endpoint", str)
-"""host:port to listen on; port 0 takes a free one."""
-
-Duration = NewType("Duration", float)
-"""Seconds; written as in Go: 500ms, 5s, 1m30s."""
-
-
-def about(doc: str, *, least: int | None = None) -> dict[str, Any]:
-    """What is said of a key: its meaning, and the smallest number that is allowed."""
-    return {"doc": doc, "least": least}
-
-
-@dataclass(frozen=True, slots=True)
-class Auth:
-    """Who checks the senders of a protocol."""
-
-    authenticator: str = field(
-        default="", metadata=about("The extension that checks who sends. Required.")
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Grpc:
-    """OTLP/gRPC."""
-
-    endpoint: Endpoint = field(
-        default=Endpoint("127.0.0.1:4317"), metadata=about("Where to listen.")
-    )
-    max_recv_msg_size_mib: int = field(
-        default=64, metadata=about("The largest request in MiB, after decompression.", least=1)
-    )
-    auth: Auth = field(default_factory=Auth)
-
-
-@dataclass(frozen=True, slots=True)
-class Http:
-    """OTLP/HTTP: protobuf and JSON."""
-
-    endpoint: Endpoint = field(
-        default=Endpoint("127.0.0.1:4318"), metadata=about("Where to listen.")
-    )
-    traces_url_path: str = field(
-        default="/v1/traces", metadata=about("The path that takes traces.")
-    )
-    max_request_body_size: int = field(
-        default=64 << 20,
-        metadata=about("The largest request in bytes, after decompression.", least=1),
-    )
-    auth: Auth = field(default_factory=Auth)
-
-
-@dataclass(frozen=True, slots=True)
-class Protocols:
-    """A protocol is served when its key is there, also with nothing below it."""
-
-    grpc: Grpc | None = None
-    http: Http | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class OtlpReceiver:
-    """Takes traces over OTLP. Every sender needs a principal: there is no open receiver."""
-
-    protocols: Protocols = field(default_factory=Protocols)
+from partywall_collector.component_values import Duration, about
+from partywall_collector.endpoints import OtlpReceiver
+from partywall_collector.extensions import BearerTokenAuth, HealthCheck, Oidc, RegistryAuth
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,31 +81,16 @@ class ClickhouseExporter:
     retry_on_failure: RetryOnFailure = field(default_factory=RetryOnFailure)
 
 
-@dataclass(frozen=True, slots=True)
-class RegistryAuth:
-    """Bearer tokens of the principals in the registry (`partywall registry token`)."""
-
-    refresh_interval: Duration = field(
-        default=Duration(5.0),
-        metadata=about("How often the principals are read again: a revoked token lives no longer."),
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class HealthCheck:
-    """Answers 200 while the collector takes spans, 503 while it does not."""
-
-    endpoint: Endpoint = field(
-        default=Endpoint("127.0.0.1:13133"), metadata=about("Where to listen.")
-    )
-    path: str = field(default="/", metadata=about("The path that answers."))
-
-
 COMPONENTS: Mapping[str, Mapping[str, type]] = {
     "receivers": {"otlp": OtlpReceiver},
     "processors": {"tenant_router": TenantRouter},
     "exporters": {"clickhouse": ClickhouseExporter},
-    "extensions": {"registry_auth": RegistryAuth, "health_check": HealthCheck},
+    "extensions": {
+        "registry_auth": RegistryAuth,
+        "oidc": Oidc,
+        "bearertokenauth": BearerTokenAuth,
+        "health_check": HealthCheck,
+    },
 }
 """Section -> component type -> its keys."""
 
@@ -184,8 +108,11 @@ class Key:
     def shown(self) -> str:
         """The default as one writes it in YAML."""
         if self.type == "duration":
-            return f"`{self.default * 1000:g}ms`" if self.default < 1 else f"`{self.default:g}s`"
-        return f"`{self.default}`" if self.default != "" else "none"
+            short = 0 < self.default < 1
+            return f"`{self.default * 1000:g}ms`" if short else f"`{self.default:g}s`"
+        if isinstance(self.default, bool):
+            return f"`{str(self.default).lower()}`"
+        return f"`{self.default}`" if self.default not in ("", ()) else "none"
 
 
 def section_of(hint: Any) -> type | None:

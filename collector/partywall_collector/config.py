@@ -8,22 +8,23 @@ from pathlib import Path
 from types import NoneType
 from typing import Any, cast, get_args, get_type_hints
 
+from partywall_collector.authenticators.jwks import is_safe
+from partywall_collector.component_values import Duration, Endpoint, Names, Secret
 from partywall_collector.components import (
     COMPONENTS,
-    Auth,
     ClickhouseExporter,
-    Duration,
-    Endpoint,
-    Grpc,
-    HealthCheck,
-    Http,
-    OtlpReceiver,
-    Protocols,
-    RegistryAuth,
     TenantRouter,
     section_of,
 )
 from partywall_collector.config_document import ConfigError, Node, read_documents
+from partywall_collector.endpoints import Auth, Grpc, Http, OtlpReceiver, Protocols
+from partywall_collector.extensions import (
+    Authenticator,
+    BearerTokenAuth,
+    HealthCheck,
+    Oidc,
+    RegistryAuth,
+)
 from partywall_collector.telemetry import Telemetry, read_telemetry
 
 TOP = (*COMPONENTS, "service")
@@ -39,7 +40,7 @@ class Config:
 
     receivers: Mapping[str, OtlpReceiver]
     exporter: ClickhouseExporter
-    auth: RegistryAuth
+    authenticators: Mapping[str, Authenticator]
     health: Mapping[str, HealthCheck]
     telemetry: Telemetry = field(default_factory=Telemetry)
 
@@ -57,12 +58,19 @@ class Config:
         http: str = "127.0.0.1:0",
     ) -> "Config":
         """One receiver on the two endpoints, without health check; for programs, not for files."""
-        auth = Auth(authenticator="registry_auth")
+        auth = Auth(authenticator=Names(("registry_auth",)))
         protocols = Protocols(
             Grpc(endpoint=Endpoint(grpc), auth=auth), Http(endpoint=Endpoint(http), auth=auth)
         )
         exporter = ClickhouseExporter(endpoint=store_url)
-        return cls({"otlp": OtlpReceiver(protocols)}, exporter, RegistryAuth(), {})
+        known: dict[str, Authenticator] = {"registry_auth": RegistryAuth()}
+        return cls({"otlp": OtlpReceiver(protocols)}, exporter, known, {})
+
+    @property
+    def refresh_interval(self) -> float:
+        """Seconds after which the registry's principals and issuers are read again."""
+        known = [i for i in self.authenticators.values() if isinstance(i, RegistryAuth)]
+        return min(item.refresh_interval for item in known or [RegistryAuth()])
 
     def with_store(self, url: str) -> "Config":
         """The same with another store."""
@@ -87,11 +95,14 @@ def _config(root: Node) -> Config:
     receivers, exporter = _pipelines(top["service"], service, built)
     for name, receiver in receivers.items():
         _check_receiver(name, cast("OtlpReceiver", receiver), top, extensions)
-    auth = [item for item in extensions.values() if isinstance(item, RegistryAuth)]
+    for name, extension in extensions.items():
+        _check_extension(name, extension, top)
     return Config(
         receivers=cast("dict[str, OtlpReceiver]", receivers),
         exporter=exporter,
-        auth=auth[0],
+        authenticators={
+            key: item for key, item in extensions.items() if isinstance(item, Authenticator)
+        },
         health={key: item for key, item in extensions.items() if isinstance(item, HealthCheck)},
         telemetry=read_telemetry(service.get("telemetry")),
     )
@@ -122,7 +133,10 @@ def _section(cls: type, node: Node, path: str) -> Any:
                 values[item.name] = _section(section, below, place)
         else:
             values[item.name] = _value(hints[item.name], below, place)
-            least = item.metadata.get("least")
+            least, choices = item.metadata.get("least"), item.metadata.get("choices")
+            if choices and values[item.name] not in choices:
+                allowed = ", ".join(f'"{choice}"' for choice in choices)
+                raise ConfigError(f"{below.where}: {place} must be one of {allowed}")
             if least is not None and values[item.name] < least:
                 raise ConfigError(f"{below.where}: {place} must be {least} or more")
     return cls(**values)
@@ -131,15 +145,24 @@ def _section(cls: type, node: Node, path: str) -> Any:
 def _value(hint: Any, node: Node, path: str) -> Any:
     readers: Mapping[Any, tuple[Callable[[Any], Any], str]] = {
         str: (lambda value: value if isinstance(value, str) and value else None, "a text"),
+        Secret: (lambda value: value if isinstance(value, str) and value else None, "a text"),
+        Names: (_names, "a text or a list of texts"),
         int: (lambda value: value if type(value) is int else None, "a whole number"),
+        bool: (lambda value: value if type(value) is bool else None, "true or false"),
         Endpoint: (_endpoint, "host:port, as in 127.0.0.1:4317"),
         Duration: (_duration, "a duration, as in 500ms, 5s or 1m30s"),
     }
     reader, wanted = readers[hint]
-    value = reader(node.value)
+    value = reader(node.plain())
     if value is None:
         raise ConfigError(f"{node.where}: {path} must be {wanted}")
     return value
+
+
+def _names(value: Any) -> Names | None:
+    values: list[Any] = cast("list[Any]", value) if isinstance(value, list) else [value]
+    good = values and all(isinstance(item, str) and item for item in values)
+    return Names(tuple(values)) if good else None
 
 
 def _endpoint(value: Any) -> Endpoint | None:
@@ -226,17 +249,56 @@ def _check_receiver(
         if settings is None:
             continue
         place = f"{path}.{protocol}.auth.authenticator"
-        wanted = settings.auth.authenticator
-        if not wanted:
+        if not settings.auth.authenticator:
             raise ConfigError(
                 f"{node.where}: {place} is missing: every sender needs a principal; write"
                 " `auth: {authenticator: registry_auth}`"
             )
-        if not isinstance(extensions.get(wanted), RegistryAuth):
-            raise ConfigError(
-                f"{node.where}: {place} names `{wanted}`, which is no running authenticator; list"
-                " `registry_auth` in service.extensions"
+        for wanted in settings.auth.authenticator:
+            if not isinstance(extensions.get(wanted), Authenticator):
+                raise ConfigError(
+                    f"{node.where}: {place} names `{wanted}`, which is no running authenticator;"
+                    f" list `{wanted or 'registry_auth'}` in service.extensions"
+                )
+    cors = receiver.protocols.http.cors if receiver.protocols.http else None
+    if cors and not cors.allowed_origins:
+        raise ConfigError(
+            f"{node.where}: {path}.http.cors.allowed_origins is missing: which pages may send?"
+        )
+
+
+def _check_extension(name: str, extension: Any, top: Mapping[str, Node]) -> None:
+    """What an authenticator cannot do without."""
+    where = _mapping(top["extensions"], "extensions")[name].where
+
+    def want(key: str, good: object, why: str) -> None:
+        if not good:
+            raise ConfigError(f"{where}: extensions.{name}.{key} {why}")
+
+    match extension:
+        case Oidc():
+            want("issuer_url", extension.issuer_url, "is missing: whose tokens are taken?")
+            want(
+                "issuer_url",
+                is_safe(extension.issuer_url),
+                "must be an https URL: whoever changes the keys on the way could sign tokens",
             )
+            want("audience", extension.audience, "is missing: tokens for others would be taken")
+        case BearerTokenAuth():
+            want(
+                "principal",
+                extension.principal,
+                "is missing: a token alone says nothing of tenants. Name a principal of the"
+                " registry, or use `registry_auth` and `partywall registry token`",
+            )
+            want("token", extension.token or extension.filename, "is missing, and so is filename")
+            want(
+                "filename",
+                not (extension.token and extension.filename),
+                "and token are both there; keep one of them",
+            )
+        case _:
+            pass
 
 
 def _mapping(node: Node | None, path: str) -> Mapping[str, Node]:

@@ -48,6 +48,11 @@ def of_certificate(spiffe_id: str) -> Credential:
     return "spiffe", spiffe_id
 
 
+def of_name(principal: str) -> Credential:
+    """The principal itself, where the configuration names it."""
+    return "name", principal
+
+
 class Principals:
     """The senders that are known now. Thread-safe."""
 
@@ -66,7 +71,7 @@ class Principals:
         self._thread.start()
 
     def __len__(self) -> int:
-        return len(set(self._known.values()))
+        return len({who.id for (sort, *_), who in self._known.items() if sort != "name"})
 
     def find(self, credential: Credential) -> Principal | None:
         """The principal whose credential this is."""
@@ -127,6 +132,7 @@ def _unambiguous(rows: list[dict[str, Any]]) -> Mapping[Credential, Principal]:
 
 
 def _credentials(row: Mapping[str, Any]) -> Iterator[Credential]:
+    yield of_name(row["principal_id"])
     if row["token_sha256"]:
         yield "token", str(row["token_sha256"]).lower()
     if row["jwt_subject"]:

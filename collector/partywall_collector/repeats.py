@@ -1,6 +1,7 @@
 """Recognises an export that comes again because its acknowledgement was lost on the way.
 
-An export is known for an hour by its principal and the digest of its canonical body. What an
+An export is known for an hour by its principal, the tenants that it might write for (a gateway may
+send the same for several) and the digest of its canonical body. What an
 earlier process took is read at start: from the spool, and from the table `requests`, which the load
 itself fills. Other collectors of the same store are known only from that table, and only at start.
 """
@@ -9,7 +10,7 @@ import contextlib
 import hashlib
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from functools import partial
 from typing import Final
@@ -51,20 +52,21 @@ class Repeats:
         )
         with self._lock:
             for row in rows:
-                self._keep(_key(row["principal"], bytes.fromhex(row["sha256"])), row["seconds"])
+                who = sender(row["principal"], row["tenants"])
+                self._keep(_key(who, bytes.fromhex(row["sha256"])), row["seconds"])
             for envelope in _spooled(spool, since):
-                key = _key(envelope.principal, envelope.sha256)
+                key = _key(sender(envelope.principal, envelope.tenants), envelope.sha256)
                 self._keep(key, envelope.received_at / 1e9)
 
     def once(
-        self, principal: str, sha256: bytes, append: Callable[[], Future[None]]
+        self, who: str, sha256: bytes, append: Callable[[], Future[None]]
     ) -> tuple[Future[None], bool]:
         """Append an export unless it is known; the future is done when it is on disk.
 
         Also says whether it is a repeat. One that comes while the first is still on its way waits
         for the first, and fails with it; after a failure the next one is taken as new.
         """
-        key = _key(principal, sha256)
+        key = _key(who, sha256)
         promise = Future[None]()
         with self._lock:
             if first := self._known(key):
@@ -110,8 +112,13 @@ class Repeats:
             del self._on_disk[oldest]
 
 
-def _key(principal: str, sha256: bytes) -> bytes:
-    return hashlib.sha256(principal.encode() + b"\0" + sha256).digest()[:16]
+def sender(principal: str, tenants: Iterable[str]) -> str:
+    """Who sends, for whom."""
+    return "\0".join((principal, *tenants))
+
+
+def _key(who: str, sha256: bytes) -> bytes:
+    return hashlib.sha256(who.encode() + b"\0" + sha256).digest()[:16]
 
 
 def _spooled(spool: Spool, since: float) -> Iterator[Envelope]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from partywall_collector.components import Endpoint
+from partywall_collector.component_values import Endpoint
 from partywall_collector.config_document import ConfigError, Node
 
 PATH: Final = "service.telemetry"

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from partywall_collector.components import HealthCheck
+from partywall_collector.extensions import HealthCheck
 
 
 def health_app(settings: HealthCheck, ready: Callable[[], bool]) -> Starlette:

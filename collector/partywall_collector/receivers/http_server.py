@@ -1,26 +1,54 @@
-"""An ASGI application on a socket, in a thread of its own."""
+"""An ASGI application on a socket, with or without TLS, in a thread of its own."""
 
+import asyncio
 import errno
 import socket
+import ssl
 import threading
+from typing import Final
 
 import uvicorn
+from cryptography import x509
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from partywall_collector.components import Endpoint
+from partywall_collector.component_values import Endpoint
 from partywall_collector.config_document import ConfigError
+from partywall_collector.tls import spiffe_id
+
+PEER: Final = "spiffe_id"
+"""The key of a request's `state` that holds the SPIFFE id of its sender's certificate."""
 
 STOP_PATIENCE = 5
+
+
+class Http1(H11Protocol):
+    """HTTP/1.1 that tells the application whose certificate the connection has."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride] - as uvicorn's own
+        super().connection_made(transport)
+        connection: ssl.SSLObject | None = transport.get_extra_info("ssl_object")
+        found = connection.getpeercert(binary_form=True) if connection else None
+        if found:
+            # Each request's scope begins with a copy of this.
+            peer = spiffe_id(x509.load_der_x509_certificate(found)) or ""
+            self.app_state = {**self.app_state, PEER: peer}
 
 
 class HttpServer:
     """Serves from `start` to `stop`; `key` is the YAML key that names the endpoint."""
 
-    def __init__(self, app: ASGIApp, endpoint: Endpoint, key: str) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        endpoint: Endpoint,
+        key: str,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self._socket = listen(endpoint, key)
         config = uvicorn.Config(
             app,
-            http="h11",
+            http=Http1,
             ws="none",
             loop="asyncio",
             lifespan="off",
@@ -31,12 +59,15 @@ class HttpServer:
             timeout_keep_alive=75,
             timeout_graceful_shutdown=STOP_PATIENCE,
         )
+        config.load()
+        config.ssl = tls
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(
             target=self._server.run, args=([self._socket],), name=f"partywall {key}", daemon=True
         )
         host, port = self._socket.getsockname()[:2]
         self.endpoint = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        self.url = f"{'https' if tls else 'http'}://{self.endpoint}"
 
     def start(self) -> None:
         self._thread.start()

@@ -1,4 +1,4 @@
-"""OTLP/HTTP: `POST /v1/traces` with protobuf or JSON, plain or gzip."""
+"""OTLP/HTTP: `POST /v1/traces` with protobuf or JSON, plain, gzip or zstd."""
 
 import logging
 
@@ -10,16 +10,16 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
-from partywall_collector.components import Http
-from partywall_collector.receivers.intake import (
-    RETRY_AFTER,
-    Intake,
-    Reason,
-    Refused,
-    gunzip,
-    too_large,
-)
+from partywall_collector.authenticators import Chain, Sender
+from partywall_collector.endpoints import Http
+from partywall_collector.receivers.cors import with_cors
+from partywall_collector.receivers.encodings import ENCODINGS
+from partywall_collector.receivers.http_server import PEER
+from partywall_collector.receivers.intake import Intake
+from partywall_collector.receivers.refusals import RETRY_AFTER, Reason, Refused, too_large
+from partywall_collector.receivers.room import Lease
 
 log = logging.getLogger("partywall.receiver")
 PROTOBUF = "application/x-protobuf"
@@ -27,20 +27,21 @@ JSON = "application/json"
 THREADS = 16
 
 
-def otlp_app(intake: Intake, settings: Http) -> Starlette:
+def otlp_app(intake: Intake, auth: Chain, settings: Http) -> ASGIApp:
     """The application of one receiver."""
-    receiver = _Traces(intake, settings.max_request_body_size)
-    return Starlette(
+    receiver = _Traces(intake, auth, settings.max_request_body_size)
+    app = Starlette(
         routes=[Route(settings.traces_url_path, receiver.export, methods=["POST"])],
         exception_handlers={HTTPException: receiver.no_route, Exception: receiver.broken},
     )
+    return with_cors(app, settings.cors) if settings.cors else app
 
 
 class _Traces:
-    def __init__(self, intake: Intake, limit: int) -> None:
+    def __init__(self, intake: Intake, auth: Chain, limit: int) -> None:
         self._intake = intake
+        self._auth = auth
         self._limit = limit
-        self._held = 0
         self._threads = CapacityLimiter(THREADS)
 
     async def export(self, request: Request) -> Response:
@@ -51,42 +52,39 @@ class _Traces:
 
     async def _export(self, request: Request) -> Response:
         # The sender is checked before its body is read.
-        header = request.headers.get("authorization")
-        principal = await to_thread.run_sync(self._intake.authenticate, header)
+        principal = await to_thread.run_sync(self._auth.admit, _sender(request))
         media_type = _media_type(request)
         if media_type not in (PROTOBUF, JSON):
             raise Refused(
                 Reason.MEDIA_TYPE, f"Content-Type must be {PROTOBUF} or {JSON}, not `{media_type}`"
             )
         encoding = request.headers.get("content-encoding", "identity").strip().lower()
-        if encoding not in ("identity", "gzip", ""):
+        if encoding not in ENCODINGS:
             raise Refused(
-                Reason.MEDIA_TYPE, f"Content-Encoding must be gzip or identity, not `{encoding}`"
+                Reason.MEDIA_TYPE,
+                f"Content-Encoding must be gzip, zstd or identity, not `{encoding}`",
             )
         raw = bytearray()
+        with self._intake.room.lease() as lease:
 
-        def take() -> bytes:
-            body = gunzip(raw, self._limit) if encoding == "gzip" else bytes(raw)
-            answer = self._intake.take(principal, body, json=media_type == JSON)
-            return _written(answer, media_type)
+            def take() -> bytes:
+                body = ENCODINGS[encoding](raw, self._limit)
+                lease.grow(max(0, len(body) - len(raw)))
+                answer = self._intake.take(principal, body, json=media_type == JSON)
+                return _written(answer, media_type)
 
-        try:
-            await self._read(request, raw)
+            await self._read(request, raw, lease)
             answer = await to_thread.run_sync(take, limiter=self._threads)
-        finally:
-            self._held -= len(raw)
         return Response(answer, media_type=media_type)
 
-    async def _read(self, request: Request, raw: bytearray) -> None:
+    async def _read(self, request: Request, raw: bytearray, lease: Lease) -> None:
         """The body as it was sent, within the limits of one request and of all together."""
         try:
             async for chunk in request.stream():
                 raw += chunk
-                self._held += len(chunk)
                 if len(raw) > self._limit:
-                    raise Refused(Reason.TOO_LARGE, too_large(self._limit))
-                if self._held > max(self._intake.memory_bytes, len(raw)):
-                    raise Refused(Reason.FULL, "too many large requests arrive at the same time")
+                    raise too_large(self._limit)
+                lease.grow(len(chunk))
         except ClientDisconnect:
             raise Refused(Reason.INVALID, "the sender went away") from None
 
@@ -126,3 +124,15 @@ def _written(message: Message, media_type: str) -> bytes:
 
 def _media_type(request: Request) -> str:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def _sender(request: Request) -> Sender:
+    """What the request shows of its sender."""
+    for name in ("authorization", "x-scope-orgid"):
+        if len(set(request.headers.getlist(name))) > 1:
+            raise Refused(Reason.INVALID, f"the header {name} stands there twice")
+    return Sender(
+        request.headers.get("authorization", ""),
+        request.scope["state"].get(PEER, ""),
+        request.headers.get("x-scope-orgid", ""),
+    )

@@ -1,8 +1,8 @@
 -- The exports that were received since a moment, the oldest first; of too many the newest.
-SELECT principal, lower(hex(request_sha256)) AS sha256, toFloat64(received_at) AS seconds
+SELECT principal, tenants, lower(hex(request_sha256)) AS sha256, toFloat64(received_at) AS seconds
 FROM
 (
-    SELECT principal, request_sha256, received_at
+    SELECT principal, tenants, request_sha256, received_at
     FROM requests
     WHERE received_at >= fromUnixTimestamp64Nano({since:Int64}, 'UTC')
     ORDER BY received_at DESC

@@ -1,5 +1,4 @@
 -- Who may send now, and how each is known.
 SELECT principal_id, tenants, roles, token_sha256, jwt_issuer, jwt_subject, spiffe_id
 FROM current_principals
-WHERE token_sha256 != '' OR jwt_subject != '' OR spiffe_id != ''
 ORDER BY principal_id

@@ -2,6 +2,7 @@
 CREATE TABLE IF NOT EXISTS requests (
     received_at DateTime64(9, 'UTC') CODEC(Delta(8), ZSTD(1)),
     principal LowCardinality(String),
+    tenants Array(LowCardinality(String)),
     request_sha256 FixedString(32)
 )
 ENGINE = MergeTree
