@@ -240,7 +240,7 @@ def ask(
 def leaks(status: int, text: str) -> bool:
     """Whether an answer tells of the other tenant: its word, its name, or how much it has."""
     counts = [str(OTHER_ROWS + more) for more in range(5)]
-    told = [CANARY, *counts] + ([OTHER] if status == 200 else [])
+    told = [CANARY, CANARY.encode().hex(), *counts] + ([OTHER] if status == 200 else [])
     return any(word in text for word in told)
 
 

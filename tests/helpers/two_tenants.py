@@ -53,6 +53,8 @@ def _insert(
         else _value(column["type"], word)
         for column in columns
     }
+    if "received_at" in values:
+        values["received_at"] = "now64(9)"  # what is old may be gone at once
     filled = {name: value for name, value in values.items() if value}
     store.command(
         f"INSERT INTO {table} ({', '.join(filled)}) "
