@@ -33,6 +33,9 @@ PIECES = st.sampled_from(
             "7 ",
             "field_7 ",
             "Big ",
+            "internationalisations_7 ",
+            'key": "',
+            "http: ",
         ),
         *("555-123-4567", "123e4567-e89b-12d3-a456-426614174000", "sk_live_abcdefghij0123456"),
         *(
@@ -133,6 +136,16 @@ def test_a_hostile_text_takes_no_time() -> None:
     """Runs of what a pattern repeats are read in a moment."""
     for piece in ("a", "a.", "a-", "1 ", "aa@", "A1", "+1 ", "http://", "account no ", "41 "):
         find(piece * 20_000)
+
+
+@given(TEXTS)
+def test_no_identifier_is_lost_where_plain_words_are_passed_over(text: str) -> None:
+    """What is skipped holds nothing that a pattern, tried at every letter, would find."""
+    spans = [span for _, *span in identifiers.spans(text)]
+    every = [list(found.span()) for found in re.finditer(identifiers.PATTERN, text, re.ASCII)]
+    assert [span for span in every if span in spans] == spans
+    for start, end in (span for span in every if span not in spans):
+        assert not find(text[start:end])
 
 
 @given(TEXTS)

@@ -86,7 +86,7 @@ def text_of(value: object) -> tuple[str, bool]:
     stack: list[tuple[object, int]] = [(value, 0)]
     while stack:
         item, depth = stack.pop()
-        text = _scalar(item)
+        text = item if type(item) is str else _scalar(item)
         if text is not None:
             cut = cut or len(text) > room
             parts.append(text[:room])

@@ -105,10 +105,14 @@ PATTERN = "|".join(f"(?:{kind.pattern})" for kind in FORMED)
 """All patterns as one alternation: one pass over the text, one group a kind."""
 
 _BY_NAME = {kind.name: kind for kind in KINDS}
-# No pattern begins inside a plain word or number before a blank, and only labels of accounts are
-# such words themselves: Python need not try each pattern at each of their letters.
-_PLAIN = r"|(?:[b-jl-zB-JL-Z][a-z]{0,30}(?:_[0-9]{1,4})?[ \n]){1,64}|[A-Za-z0-9][a-z0-9]{0,30}[ \n]"
-_PATTERN = re.compile(PATTERN + _PLAIN, re.ASCII)
+# Python would try each pattern at each letter of plain text, which is most of a text. No pattern
+# begins in a run of words that are no label of an account, and none inside a word before a blank.
+_WORD = (
+    r"(?:[b-jl-zB-JL-Z](?:[a-z]{0,30}|[a-z]{0,13}_[0-9]{1,4})|[aA](?:[abd-z][a-z]{0,29})?"
+    r"|[kK](?:[a-np-z][a-z]{0,29})?|[0-9]{1,2})"
+)
+_WORDS = rf"(?:{_WORD}[ \n\",;]{{1,4}}(?::[ \"]{{1,2}})?){{1,64}}"
+_PATTERN = re.compile(rf"{_WORDS}|{PATTERN}|[A-Za-z0-9][a-z0-9]{{0,30}}[ \n]", re.ASCII)
 _NEEDS = {kind.name: re.compile(kind.needs) for kind in KINDS if kind.needs}
 _REMOVE = {kind.name: re.compile(kind.remove) for kind in KINDS if kind.remove}
 _ESCAPE = re.compile(r'\\(?:[nrtbf"\\]|u[0-9A-Fa-f]{4})')
