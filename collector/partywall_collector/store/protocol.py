@@ -113,6 +113,7 @@ async def _request(http: HttpRequest, caller: Caller) -> Request:
     if http.headers.get("content-type", "").startswith("multipart/form-data"):
         form = await http.form(max_part_size=MAX_BODY)
         if any(isinstance(value, UploadFile) for value in form.values()):
+            await form.close()
             raise Refused(
                 f"Code: {NOT_IMPLEMENTED}. DB::Exception: the endpoint takes no external data; "
                 "bind an array, or insert the rows into a table. (NOT_IMPLEMENTED)",
