@@ -18,6 +18,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from partywall_collector.collector import Collector
+from partywall_collector.commands.collect import main
 from partywall_collector.config import Config
 from partywall_collector.receivers import otlp_grpc
 from partywall_collector.receivers.encodings import gunzip, unzstd
@@ -220,6 +221,18 @@ def test_authenticators_serve_one_endpoint_side_by_side(collector: Collector, to
     assert call(collector, body("side"), ("authorization", "Token first"))[0] == "UNAUTHENTICATED"
     tokens.unlink()
     assert call(collector, body("side"), ("authorization", "Token third")) == ("OK", "")
+
+
+def test_print_config_does_not_show_a_fixed_token(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What a ticket or a chat is given must not let its reader in."""
+    path = tmp_path / "otel-config.yaml"
+    path.write_text(CONFIG.format(tokens="tokens"))
+    assert main(["print-config", "--config", str(path)]) == 0
+    said = capsys.readouterr().out
+    assert "from the environment" not in said
+    assert "token: '[redacted]'" in said
 
 
 def test_a_header_that_stands_there_twice_is_refused(collector: Collector) -> None:

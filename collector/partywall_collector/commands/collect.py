@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -117,6 +118,12 @@ def _components(as_json: bool) -> int:
 def _print_config(arguments: argparse.Namespace) -> int:
     """The merged document, with environment variables filled in and passwords left out."""
     document = read_documents(_files(arguments), arguments.set).plain()
+    for section, components in COMPONENTS.items():
+        named: dict[str, Any] = document.get(section) or {}
+        for name, settings in named.items():
+            for key in keys(components[name.partition("/")[0]]):
+                if key.type == "secret" and settings and key.name in settings:
+                    settings[key.name] = "[redacted]"
     text = yaml.safe_dump(document, sort_keys=False, width=100)
     print(_masked(text), end="")
     return 0
