@@ -10,7 +10,8 @@ from partywall import conventions
 from partywall_analyzer.findings import Scope
 from partywall_analyzer.model import ATTESTATIONS, Answer, iso, moment
 from partywall_analyzer.names import clean
-from partywall_collector.registry import Registry
+from partywall_collector.registry import DatasetOwner, Registry
+from partywall_collector.registry.load import current
 from partywall_collector.store import Store, statement
 
 _SQL: Final = "partywall_analyzer.sql"
@@ -129,7 +130,7 @@ def who(
     rows = store.rows(statement(_SQL, "who"), parameters)
     if not rows:
         return []
-    registry, runs = Registry.read(store), _runs(store, scope, rows)
+    registry, runs = Registry(current(store, DatasetOwner)), _runs(store, scope, rows)
     return [_who_row(row, registry, runs.get((row["tenant_id"], row["trace"]))) for row in rows]
 
 
