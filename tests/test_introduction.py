@@ -143,8 +143,8 @@ def test_a_party_that_the_request_names_is_delegated(store: Store) -> None:
     assert verdicts(store, named, twin) == ["delegated", "unknown"]
 
 
-def test_a_field_delegates_only_for_a_part_that_asks(store: Store) -> None:
-    """The part that points at the record wants to know something; another one asks for a mail."""
+def test_a_mere_question_about_a_record_delegates_none_of_its_fields(store: Store) -> None:
+    """The part that points at the record is a question; the twin asks for a mail to its guests."""
     offers = json.dumps([{"title": "Kick-off", "guests": ["ann@b.example", "eve@evil.example"]}])
     asks = "1. How long is the 'Kick-off'? 2. Invite joe@c.example to lunch."
     assert verdicts(

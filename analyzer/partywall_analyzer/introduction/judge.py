@@ -83,9 +83,10 @@ def _judge_party(
     if not looks and all(item.only_asks for item in request.items):
         return _refused("the request is only a question", seen)
 
-    asking = tuple(item for item in request.items if looks or item.reaches)
     fields = [found for found in seen if found.introduced.rank == "scalar"]
-    pointed = [found for found in fields if any(item in asking for item in found.items)]
+    pointed = [
+        found for found in fields if any(looks or not item.only_asks for item in found.items)
+    ]
     if pointed:
         return _delegated("the value of a field that the request points at", pointed)
     better = has_form and history.offers_another(party.kind, "scalar", value, upto)
@@ -93,6 +94,7 @@ def _judge_party(
     if inside and not better:
         return _delegated("the value of a field, and no other is pointed at", inside)
 
+    asking = tuple(item for item in request.items if looks or item.reaches)
     if not asking:
         return _refused("the request asks for nothing that reaches anybody", seen)
     texts = [found for found in seen if found.introduced.rank == "text"]
