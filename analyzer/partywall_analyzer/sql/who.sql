@@ -1,4 +1,5 @@
--- Calls in scope by tenant, dataset, identity, credential or trace, latest first.
+-- Calls in scope by tenant, dataset, identity, credential or trace, latest first. Wide columns are
+-- read for the rows of the answer only.
 SELECT
     lower(hex(trace_id)) AS trace, lower(hex(span_id)) AS span, tenant_id, session_id, request_id,
     agent, identity, subject, actor_chain, credential_id, approval_id, policy_id, policy_decision,
@@ -14,3 +15,4 @@ WHERE ({everything:Bool} OR tenant_id IN {tenants:Array(String)})
     AND start_time >= fromUnixTimestamp64Micro({since_us:Int64})
 ORDER BY start_time DESC, span_id
 LIMIT {limit:UInt32}
+SETTINGS query_plan_max_limit_for_lazy_materialization = 1000
