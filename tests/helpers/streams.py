@@ -202,11 +202,12 @@ class World:
     def _crowd(self) -> None:
         """A flow by a value that many tenants hold."""
         one, other, third = self.random.sample(self._tenants, 3)
-        own, (value,) = self._session(third), self._values(1)
+        (value,) = self._values(1)
+        own: dict[str, Any] = {"session": f"s-{third}-{value}-early", "request": f"R-{third}"}
         self._call(third, 20, trace=self._value, reads=[f"crm/{one}/1"], values_out=[value], **own)
         self._call(third, 25, writes=[f"crm/{other}/2"], values_in=[value], **own)
         for tenant in self._crowd_of:
-            self._call(tenant, 30, values_out=[value], session=f"s-{tenant}")
+            self._call(tenant, 30, values_out=[value], session=f"s-{tenant}-late")
 
     def _hand_off(self) -> None:
         """A run goes on as another tenant, sometimes below a span of nobody."""
