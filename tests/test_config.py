@@ -1,9 +1,11 @@
 """otel-config.yaml: what is shipped runs, what is wrong is named by file, line and key."""
 
+import re
 from pathlib import Path
 
 import pytest
 
+from partywall_collector.commands.collect import main
 from partywall_collector.components import COMPONENTS, keys
 from partywall_collector.config import Config
 from partywall_collector.config_document import ConfigError
@@ -11,6 +13,7 @@ from partywall_collector.config_document import ConfigError
 ROOT = Path(__file__).parent.parent
 SHIPPED = ROOT / "otel-config.yaml"
 GOOD = SHIPPED.read_text()
+EVERY_LINE = re.DOTALL | re.MULTILINE
 
 
 def load(tmp_path: Path, text: str, *overrides: str) -> Config:
@@ -136,6 +139,13 @@ def test_telemetry_is_accepted_and_its_log_level_used(tmp_path: Path) -> None:
             " running authenticator",
         ),
         ("[tenant_router]", "[]", "service.pipelines.traces.processors lacks `tenant_router`"),
+        (
+            "  tenant_router:",
+            "  batch: {send_batch_size: 8192, timeout: 200ms}\n  tenant_router:",
+            "c.yaml:15: processors.batch: batches are made on disk, after the acknowledgement"
+            " and not before it: leave `batch` out of the pipelines, and write"
+            " exporters.clickhouse.sending_queue.batch",
+        ),
         ("receivers: [otlp]", "receivers: []", "service.pipelines.traces.receivers names none"),
         ("exporters: [clickhouse]", "exporters: []", "must name one `clickhouse`"),
         (
@@ -166,6 +176,59 @@ def test_a_mistake_is_named_by_line_and_key(
     text = refusal(tmp_path, GOOD.replace(old, new, 1))
     assert message in text
     assert "c.yaml" in text
+
+
+LIMITED = GOOD.replace("[tenant_router]", "[memory_limiter, tenant_router]").replace(
+    "  tenant_router:", "  memory_limiter: {limit_mib: 400}\n  tenant_router:"
+)
+
+
+def test_a_memory_limiter_stands_first(tmp_path: Path) -> None:
+    """It is part of the configuration where a pipeline names it, not where none does."""
+    limiter = load(tmp_path, LIMITED).memory_limiter
+    assert limiter is not None
+    assert limiter.limit_mib == 400
+    unused = LIMITED.replace("[memory_limiter, tenant_router]", "[tenant_router]")
+    assert load(tmp_path, unused).memory_limiter is None
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("[memory_limiter, tenant_router]", "[tenant_router, memory_limiter]", "must stand first"),
+        ("limit_mib: 400", "", "processors.memory_limiter.limit_mib is missing, and so is"),
+        ("{limit_mib: 400", "{limit_percentage: 101", "limit_percentage must be 100 or less"),
+        ("{limit_mib: 400", "{limit_mib: -1", "limit_mib must be 0 or more"),
+        ("400", "400, check_interval: 0s", "check_interval must be more than 0s"),
+        ("400", "400, spike_limit_mib: 400", "spike_limit_mib must be less than the limit"),
+        (
+            "  telemetry:",
+            "    traces/b: {receivers: [otlp], processors: [tenant_router],"
+            " exporters: [clickhouse]}\n  telemetry:",
+            "several limits (traces: memory_limiter, traces/b: none)",
+        ),
+    ],
+)
+def test_a_memory_limiter_that_could_not_do_its_work_is_refused(
+    tmp_path: Path, old: str, new: str, message: str
+) -> None:
+    """Behind other work, without a limit, with one that is none, or in a part of the pipelines."""
+    assert old in LIMITED
+    assert message in refusal(tmp_path, LIMITED.replace(old, new, 1))
+
+
+@pytest.mark.parametrize("page", ["collector.md", "configuration.md"])
+def test_the_examples_of_the_pages_are_good(
+    page: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each YAML block of the docs, merged into the shipped file, is what `validate` accepts."""
+    examples = re.findall(r"^```yaml\n(.*?)^```", (ROOT / "docs" / page).read_text(), EVERY_LINE)
+    assert examples
+    for example in examples:
+        path = tmp_path / "example.yaml"
+        path.write_text(example)
+        assert main(["validate", "--config", str(SHIPPED), "--config", str(path)]) == 0, example
+    capsys.readouterr()
 
 
 @pytest.mark.parametrize(
@@ -215,6 +278,8 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 def test_every_key_is_in_the_reference_page() -> None:
     """docs/configuration.md has a row with each key's name, type, default and meaning."""
     page = (ROOT / "docs" / "configuration.md").read_text()
+    kinds = {key.type for items in COMPONENTS.values() for it in items.values() for key in keys(it)}
+    assert all(f"| `{kind}` | " in page for kind in kinds)
     for section, components in COMPONENTS.items():
         for name, component in components.items():
             assert f"### {section}: `{name}`" in page

@@ -12,6 +12,7 @@ from partywall_collector.endpoints import Auth, OtlpReceiver
 from partywall_collector.exposition import PATH, Exposition, Held, Moment, metrics_app
 from partywall_collector.grants import Grants
 from partywall_collector.loader import Loader
+from partywall_collector.memory import Memory
 from partywall_collector.metrics import Counters, Stats
 from partywall_collector.principals import Principals
 from partywall_collector.receivers.health import health_app
@@ -63,7 +64,9 @@ class Collector:
             self._principals = Principals(self._store, self._config.refresh_interval)
             undo.callback(self._principals.stop)
             grants = Grants(self._store, self._config.refresh_interval)
-            intake = Intake(self._spool, repeats, grants, self._counters)
+            limiter = self._config.memory_limiter
+            memory = Memory(limiter) if limiter else None
+            intake = Intake(self._spool, repeats, grants, self._counters, memory)
             finders = chains(self._config.authenticators, self._principals)
 
             def chain(auth: Auth) -> Chain:

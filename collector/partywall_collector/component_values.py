@@ -15,6 +15,8 @@ Secret = NewType("Secret", str)
 """A text that `print-config` does not show."""
 
 
-def about(doc: str, *, least: int | None = None, choices: tuple[str, ...] = ()) -> dict[str, Any]:
-    """What is said of a key: its meaning, the smallest number, the only texts that are allowed."""
-    return {"doc": doc, "least": least, "choices": choices}
+def about(
+    doc: str, *, least: int | None = None, most: int | None = None, choices: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    """What is said of a key: its meaning, the smallest and largest number, the only texts."""
+    return {"doc": doc, "least": least, "most": most, "choices": choices}

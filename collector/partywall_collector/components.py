@@ -23,6 +23,47 @@ class TenantRouter:
 
 
 @dataclass(frozen=True, slots=True)
+class MemoryLimiter:
+    """Refuses requests, to be sent again, while the process has too much memory.
+
+    It must stand first in every pipeline: a process has one memory.
+    """
+
+    check_interval: Duration = field(
+        default=Duration(1.0), metadata=about("The memory is measured at most this often.")
+    )
+    limit_mib: int = field(
+        default=0,
+        metadata=about(
+            "The most memory of the process in MiB. Wins over `limit_percentage`.", least=0
+        ),
+    )
+    spike_limit_mib: int = field(
+        default=0,
+        metadata=about(
+            "Requests are refused this far below the limit, in MiB; 0 is a fifth of the limit.",
+            least=0,
+        ),
+    )
+    limit_percentage: int = field(
+        default=0,
+        metadata=about(
+            "The limit as a percentage of the machine's or the container's memory.",
+            least=0,
+            most=100,
+        ),
+    )
+    spike_limit_percentage: int = field(
+        default=0,
+        metadata=about(
+            "The distance as a percentage of the same; 0 is a fifth of the limit.",
+            least=0,
+            most=100,
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Batch:
     """When a segment of the spool is closed and handed to ClickHouse."""
 
@@ -83,7 +124,7 @@ class ClickhouseExporter:
 
 COMPONENTS: Mapping[str, Mapping[str, type]] = {
     "receivers": {"otlp": OtlpReceiver},
-    "processors": {"tenant_router": TenantRouter},
+    "processors": {"memory_limiter": MemoryLimiter, "tenant_router": TenantRouter},
     "exporters": {"clickhouse": ClickhouseExporter},
     "extensions": {
         "registry_auth": RegistryAuth,
@@ -93,6 +134,15 @@ COMPONENTS: Mapping[str, Mapping[str, type]] = {
     },
 }
 """Section -> component type -> its keys."""
+
+ELSEWHERE: Mapping[tuple[str, str], str] = {
+    ("processors", "batch"): (
+        "batches are made on disk, after the acknowledgement and not before it: leave `batch` out"
+        " of the pipelines, and write exporters.clickhouse.sending_queue.batch where max_spans,"
+        " max_size_mib or flush_timeout must change"
+    ),
+}
+"""Stock components, by section and type, whose work is done elsewhere; the text says where."""
 
 
 @dataclass(frozen=True, slots=True)

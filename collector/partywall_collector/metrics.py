@@ -16,7 +16,7 @@ class Stats:
     repeated_spans: int = 0
     """Sent again after their acknowledgement was lost; acknowledged, and stored once."""
     refused: Mapping[str, int] = field(default_factory=dict[str, int])
-    """Requests by reason: unauthenticated, forbidden, invalid, too large, full, unavailable."""
+    """Requests by the word of their `receivers.refusals.Reason`."""
     loaded_requests: int = 0
     loaded_spans: int = 0
     loaded_segments: int = 0

@@ -9,6 +9,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from partywall_collector.canonical import Canonical, NotOtlp, from_json, from_protobuf
 from partywall_collector.grants import Grants
+from partywall_collector.memory import Memory
 from partywall_collector.metrics import Counters
 from partywall_collector.principals import Principal
 from partywall_collector.receivers.refusals import Reason, Refused
@@ -25,12 +26,19 @@ DISK_PATIENCE = 30.0
 class Intake:
     """The way of a request from a protocol to the spool. Thread-safe."""
 
-    def __init__(self, spool: Spool, repeats: Repeats, grants: Grants, counters: Counters) -> None:
+    def __init__(
+        self,
+        spool: Spool,
+        repeats: Repeats,
+        grants: Grants,
+        counters: Counters,
+        memory: Memory | None = None,
+    ) -> None:
         self._spool = spool
         self._repeats = repeats
         self._grants = grants
         self.counters = counters
-        self.room = Room(spool.limits.memory_bytes)
+        self.room = Room(spool.limits.memory_bytes, memory)
 
     def take(
         self, principal: Principal, body: bytes, *, json: bool = False

@@ -95,7 +95,7 @@ class _Traces:
             headers["Retry-After"] = str(RETRY_AFTER)
         if refused.reason is Reason.UNAUTHENTICATED:
             headers["WWW-Authenticate"] = "Bearer"
-        if refused.reason in (Reason.TOO_LARGE, Reason.FULL):
+        if refused.reason in (Reason.TOO_LARGE, Reason.FULL, Reason.MEMORY):
             headers["Connection"] = "close"  # the rest of the body is not read
         media_type = JSON if _media_type(request) == JSON else PROTOBUF
         content = _written(refused.status(), media_type)

@@ -22,6 +22,7 @@ class Reason(Enum):
     TOO_LARGE = ("too large", 8, 413)
     MEDIA_TYPE = ("media type", 3, 415)
     FULL = ("full", 8, 429)
+    MEMORY = ("memory", 14, 503)
     UNAVAILABLE = ("unavailable", 14, 503)
 
     def __init__(self, word: str, code: int, http: int) -> None:
@@ -29,7 +30,7 @@ class Reason(Enum):
 
     @property
     def retryable(self) -> bool:
-        return self in (Reason.FULL, Reason.UNAVAILABLE)
+        return self in (Reason.FULL, Reason.MEMORY, Reason.UNAVAILABLE)
 
 
 class Refused(Exception):

@@ -2,19 +2,23 @@
 
 import threading
 
+from partywall_collector.memory import Memory
 from partywall_collector.receivers.refusals import Reason, Refused
 
 
 class Room:
     """Bytes that are held now, and the most that may be. Thread-safe."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, memory: Memory | None = None) -> None:
         self._size = size
+        self._memory = memory
         self._held = 0
         self._lock = threading.Lock()
 
     def lease(self) -> "Lease":
-        """What one request holds; use it in a `with` block."""
+        """What one request holds; use it in a `with` block. Refused while memory is short."""
+        if self._memory and self._memory.is_short():
+            raise Refused(Reason.MEMORY, "the collector is short of memory")
         return Lease(self)
 
     def change(self, by: int, own: int) -> None:

@@ -1,0 +1,119 @@
+"""What the parts of otel-config.yaml need of each other, and cannot do without."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from partywall_collector.authenticators.jwks import is_safe
+from partywall_collector.components import MemoryLimiter, TenantRouter
+from partywall_collector.config_document import ConfigError, Node
+from partywall_collector.config_sections import mapping
+from partywall_collector.endpoints import OtlpReceiver
+from partywall_collector.extensions import Authenticator, BearerTokenAuth, Oidc
+
+
+def check_processors(where: str, place: str, processors: Mapping[str, Any]) -> str:
+    """A pipeline routes, and first watches the memory. Returns the limiter's id, or ""."""
+    if not any(isinstance(item, TenantRouter) for item in processors.values()):
+        raise ConfigError(
+            f"{where}: {place}.processors lacks `tenant_router`; without it no span would"
+            " be bound to a tenant"
+        )
+    limiters = [name for name, item in processors.items() if isinstance(item, MemoryLimiter)]
+    if limiters and limiters != [*processors][:1]:
+        raise ConfigError(
+            f"{where}: {place}.processors: `memory_limiter` must stand first, and once: what it"
+            " refuses must have taken no memory"
+        )
+    return limiters[0] if limiters else ""
+
+
+def check_limiters(where: str, limiters: Mapping[str, str]) -> None:
+    """All pipelines name the same limiter, or none does; the ids are given by pipeline."""
+    if len(set(limiters.values())) > 1:
+        listed = ", ".join(f"{name}: {limiter or 'none'}" for name, limiter in limiters.items())
+        raise ConfigError(
+            f"{where}: service.pipelines watch the one memory of the process with several limits"
+            f" ({listed}); name the same `memory_limiter` in each"
+        )
+
+
+def check_memory_limiter(name: str, limiter: MemoryLimiter, top: Mapping[str, Node]) -> None:
+    """It has a limit, and a spike that is smaller."""
+    where = mapping(top["processors"], "processors")[name].where
+    path = f"processors.{name}"
+    if not (limiter.limit_mib or limiter.limit_percentage):
+        raise ConfigError(f"{where}: {path}.limit_mib is missing, and so is limit_percentage")
+    if not limiter.check_interval:
+        raise ConfigError(f"{where}: {path}.check_interval must be more than 0s")
+    if limiter.limit_mib:
+        limit, spike, key = limiter.limit_mib, limiter.spike_limit_mib, "spike_limit_mib"
+    else:
+        limit, spike = limiter.limit_percentage, limiter.spike_limit_percentage
+        key = "spike_limit_percentage"
+    if spike >= limit:
+        raise ConfigError(f"{where}: {path}.{key} must be less than the limit")
+
+
+def check_receiver(
+    name: str, receiver: OtlpReceiver, top: Mapping[str, Node], extensions: Mapping[str, Any]
+) -> None:
+    """It serves something, and knows who sends."""
+    node = mapping(top["receivers"], "receivers")[name]
+    path = f"receivers.{name}.protocols"
+    protocols = {"grpc": receiver.protocols.grpc, "http": receiver.protocols.http}
+    if not any(protocols.values()):
+        raise ConfigError(f"{node.where}: {path} serves nothing; add `grpc:` or `http:`")
+    for protocol, settings in protocols.items():
+        if settings is None:
+            continue
+        place = f"{path}.{protocol}.auth.authenticator"
+        if not settings.auth.authenticator:
+            raise ConfigError(
+                f"{node.where}: {place} is missing: every sender needs a principal; write"
+                " `auth: {authenticator: registry_auth}`"
+            )
+        for wanted in settings.auth.authenticator:
+            if not isinstance(extensions.get(wanted), Authenticator):
+                raise ConfigError(
+                    f"{node.where}: {place} names `{wanted}`, which is no running authenticator;"
+                    f" list `{wanted or 'registry_auth'}` in service.extensions"
+                )
+    cors = receiver.protocols.http.cors if receiver.protocols.http else None
+    if cors and not cors.allowed_origins:
+        raise ConfigError(
+            f"{node.where}: {path}.http.cors.allowed_origins is missing: which pages may send?"
+        )
+
+
+def check_extension(name: str, extension: Any, top: Mapping[str, Node]) -> None:
+    """What an authenticator cannot do without."""
+    where = mapping(top["extensions"], "extensions")[name].where
+
+    def want(key: str, good: object, why: str) -> None:
+        if not good:
+            raise ConfigError(f"{where}: extensions.{name}.{key} {why}")
+
+    match extension:
+        case Oidc():
+            want("issuer_url", extension.issuer_url, "is missing: whose tokens are taken?")
+            want(
+                "issuer_url",
+                is_safe(extension.issuer_url),
+                "must be an https URL: whoever changes the keys on the way could sign tokens",
+            )
+            want("audience", extension.audience, "is missing: tokens for others would be taken")
+        case BearerTokenAuth():
+            want(
+                "principal",
+                extension.principal,
+                "is missing: a token alone says nothing of tenants. Name a principal of the"
+                " registry, or use `registry_auth` and `partywall registry token`",
+            )
+            want("token", extension.token or extension.filename, "is missing, and so is filename")
+            want(
+                "filename",
+                not (extension.token and extension.filename),
+                "and token are both there; keep one of them",
+            )
+        case _:
+            pass
