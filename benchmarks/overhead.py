@@ -2,33 +2,35 @@
 
     uv run python benchmarks/overhead.py
 
-All variants run in turn in every round, in an order that changes, and each is compared with the
-bare spans of its own round; the figures are medians over the rounds. `added_us` is what binding
-adds where the span is made, `peer_us` what OpenInference adds there for its own session, user and
-metadata, `export_us` what is added in the background when the span is exported (datasets, parties,
-content taken out), `total_us` both together, paired in the same rounds, `facts_us` the export of a
-tool call with a result of 1 kB under a key (fingerprints, whom the result brings in), `huge_us` the
-same with a result of 10 MB, `fingerprint_us` the fingerprints of a record of 20 fields. The last
-line is JSON.
+One thread does all of it. The variants run in turn, in many short rounds and in an order that
+changes, and the figure of a variant is its cheapest round: whatever else the machine does can only
+make a round dearer. `bare_us` is a bare span, exported to nowhere; the others are what comes on
+top. `added_us` is what binding adds where the span is made, `export_us` what is added in the
+background when it is exported (datasets, parties, content and secrets taken out), `total_us` both
+together, `peer_us` what OpenInference adds for its own session, user and metadata. `facts_us` is
+the export of a tool call with a new result of 1 kB under a key (fingerprints, whom the result
+brings in), `again_us` that of another span of the same call, `huge_us` that of a result of 10 MB,
+`fingerprint_us` the fingerprints of a record of 20 fields. The last line is JSON.
 """
 
 import argparse
 import gc
 import json
 import os
-import statistics
+import random
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from itertools import cycle, repeat
 from typing import Any, Final
 
-from opentelemetry.sdk.trace import ReadableSpan, SpanLimits, TracerProvider
+from opentelemetry.sdk.trace import ReadableSpan, SpanLimits, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import (
     SimpleSpanProcessor,
     SpanExporter,
     SpanExportResult,
 )
-from opentelemetry.trace import Tracer
 
 import partywall
 from partywall import fingerprints
@@ -46,22 +48,20 @@ ATTRIBUTES: Final = {
 """What a framework puts on a tool span."""
 
 CALL: Final = ATTRIBUTES | {
-    "gen_ai.tool.call.arguments": json.dumps({"customer": "acme", "folder": "inbox"}),
-    "gen_ai.tool.call.result": json.dumps(
-        [
-            {
-                "from": f"p{number}@acme.example",
-                "subject": "Delivery note and invoice",
-                "body": "Please find the delivery note attached, it is due at the end of May.",
-                "date": "2026-05-15",
-            }
-            for number in range(5)
-        ]
-    ),
+    "gen_ai.tool.call.arguments": json.dumps({"customer": "acme", "folder": "inbox"})
 }
-"""A tool call that lists five messages: 1 kB."""
 
-HUGE: Final = CALL | {"gen_ai.tool.call.result": "Ann wrote to p.hansen@acme.example. " * 290_000}
+CALLS: Final = 20
+"""Tool calls with a result in a round."""
+
+WORDS: Final = (
+    *("please", "find", "the", "delivery", "note", "attached", "it", "is", "due", "at", "end"),
+    *("of", "may", "invoice", "order", "account", "for", "your", "warehouse", "and", "we", "will"),
+    *("send", "goods", "on", "Monday", "from", "Bergen", "with", "regards", "number", "street"),
+)
+"""What messages are made of."""
+
+HUGE: Final = "Ann wrote to p.hansen@acme.example. " * 290_000
 """A result of 10 MB."""
 
 RECORD: Final = {f"field_{n}": f"value {n} of a record" for n in range(12)} | {
@@ -91,8 +91,8 @@ class Nowhere(SpanExporter):
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--spans", type=int, default=3_000, help="spans of a variant in a round")
-    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--spans", type=int, default=300, help="spans of a variant in a round")
+    parser.add_argument("--rounds", type=int, default=60)
     options = parser.parse_args(argv)
     figures = measure(options.spans, options.rounds)
     for name, value in figures.items():
@@ -104,91 +104,126 @@ def main(argv: Sequence[str] | None = None) -> int:
 def measure(spans: int, rounds: int) -> dict[str, float]:
     """Microseconds of CPU time."""
     os.environ["PARTYWALL_FINGERPRINT_KEY"] = "5a" * 32
-    bare, bound = provider(), provider(SessionProcessor())
-    exported, enriched = provider(), provider()
-    whole = provider(SessionProcessor())
-    whole.add_span_processor(SimpleSpanProcessor(outgoing(Nowhere())))
-    exported.add_span_processor(SimpleSpanProcessor(Nowhere()))
-    enriched.add_span_processor(SimpleSpanProcessor(outgoing(Nowhere())))
-    variants: dict[str, Work] = {
-        "bare": opens(bare),
-        "added": within(opens(bound), partywall.session),
-        "peer": peer(),
-        "exported": opens(exported),
-        "enriched": opens(enriched),
-        "whole": within(opens(whole), partywall.session),
+    bare, bound = exporting(Nowhere()), exporting(Nowhere(), SessionProcessor())
+    enriched = exporting(outgoing(Nowhere()))
+    whole = exporting(outgoing(Nowhere()), SessionProcessor())
+    costs = cheapest(
+        {
+            "bare": opens(bare),
+            "bound": within(opens(bound)),
+            "enriched": opens(enriched),
+            "whole": within(opens(whole)),
+            "peer": peer(),
+        },
+        spans,
+        rounds,
+    )
+    pick = random.Random(7)
+    made = [messages(pick) for _ in range(CALLS * (rounds + 1))]
+    latest: deque[str] = deque(maxlen=CALLS)
+    calls = cheapest(
+        {
+            "bare": opens(bare, cycle(made)),
+            "facts": opens(enriched, noted(made, latest)),
+            "again": opens(enriched, repeated(latest)),
+        },
+        CALLS,
+        rounds,
+    )
+    huge = cheapest(
+        {"bare": opens(bare, repeat(HUGE)), "facts": opens(enriched, repeat(HUGE))}, 1, 5
+    )
+    return {
+        "bare_us": costs["bare"],
+        "added_us": round(costs["bound"] - costs["bare"], 2),
+        "export_us": round(costs["enriched"] - costs["bare"], 2),
+        "total_us": round(costs["whole"] - costs["bare"], 2),
+        "peer_us": round(costs["peer"] - costs["bare"], 2),
+        "facts_us": round(calls["facts"] - calls["bare"], 1),
+        "again_us": round(calls["again"] - calls["bare"], 1),
+        "huge_us": round(huge["facts"] - huge["bare"], 1),
+        "fingerprint_us": cheapest({"record": takes_fingerprints()}, CALLS, rounds)["record"],
     }
-    for work in variants.values():
-        work(spans // 4)
-    costs: dict[str, list[float]] = {name: [] for name in variants}
+
+
+def cheapest(variants: dict[str, Work], count: int, rounds: int) -> dict[str, float]:
+    """Microseconds of CPU time for one, in the cheapest round of each variant."""
+    costs: dict[str, float] = {}
     order = list(variants)
+    for name in order:
+        variants[name](count)
     gc.collect()
     gc.disable()
     for _ in range(rounds):
         for name in order:
-            costs[name].append(cpu(variants[name], spans))
+            start = time.process_time_ns()
+            variants[name](count)
+            cost = (time.process_time_ns() - start) / count / 1000
+            costs[name] = min(cost, costs.get(name, cost))
         order.append(order.pop(0))
         gc.collect()
     gc.enable()
-    return {
-        "added_us": over(costs["added"], costs["bare"]),
-        "peer_us": over(costs["peer"], costs["bare"]),
-        "bare_us": round(statistics.median(costs["bare"]), 2),
-        "export_us": over(costs["enriched"], costs["exported"]),
-        "total_us": over(costs["whole"], costs["exported"]),
-        "facts_us": facts_cost(enriched, exported, CALL, rounds, 100),
-        "huge_us": facts_cost(enriched, exported, HUGE, 3, 2),
-        "fingerprint_us": fingerprint_cost(rounds),
-    }
+    return {name: round(cost, 2) for name, cost in costs.items()}
 
 
-def facts_cost(
-    enriched: TracerProvider,
-    exported: TracerProvider,
-    attributes: dict[str, str],
-    rounds: int,
-    count: int,
-) -> float:
-    """What is added to the export of such a tool call."""
-    taken, plain = (
-        spans_of(source.get_tracer("benchmark"), attributes) for source in (enriched, exported)
-    )
-    taken(1)
-    costs = [(cpu(taken, count), cpu(plain, count)) for _ in range(rounds)]
-    return round(statistics.median(ours - bare for ours, bare in costs), 1)
-
-
-def provider(*processors: SessionProcessor) -> TracerProvider:
-    """A provider as `instrument` makes it, with these processors."""
+def exporting(exporter: SpanExporter, *processors: SpanProcessor) -> TracerProvider:
+    """A provider as `instrument` makes it, which exports each span at its end."""
     made = TracerProvider(
         span_limits=SpanLimits(max_span_attributes=ATTRIBUTE_LIMIT), shutdown_on_exit=False
     )
-    for processor in processors:
+    for processor in (*processors, SimpleSpanProcessor(exporter)):
         made.add_span_processor(processor)
     return made
 
 
-def opens(source: TracerProvider) -> Work:
-    """A loop of tool spans inside the span of an agent."""
-    return spans_of(source.get_tracer("benchmark"))
-
-
-def spans_of(tracer: Tracer, attributes: dict[str, str] = ATTRIBUTES) -> Work:
-    """The loop that is timed."""
+def opens(source: TracerProvider, results: Iterator[str] | None = None) -> Work:
+    """A loop of tool spans inside the span of an agent, each with what the call returned."""
+    tracer = source.get_tracer("benchmark")
 
     def work(count: int) -> None:
         with tracer.start_as_current_span("invoke_agent billing"):
             for _ in range(count):
-                tracer.start_span("execute_tool read_invoice", attributes=attributes).end()
+                said = ATTRIBUTES
+                if results is not None:
+                    said = CALL | {"gen_ai.tool.call.result": next(results)}
+                tracer.start_span("execute_tool read_invoice", attributes=said).end()
 
     return work
 
 
-def within(work: Work, session: Callable[..., Any]) -> Work:
+def messages(pick: random.Random) -> str:
+    """Five messages as a tool returns them: 1 kB, and no two alike."""
+    return json.dumps(
+        [
+            {
+                "from": f"p.{pick.randrange(10_000)}@{pick.choice(WORDS)}.example",
+                "subject": " ".join(pick.choices(WORDS, k=4)).capitalize(),
+                "body": " ".join(pick.choices(WORDS, k=12)).capitalize() + ".",
+                "date": f"2026-{pick.randrange(1, 13):02}-{pick.randrange(1, 29):02}",
+            }
+            for _ in range(5)
+        ]
+    )
+
+
+def noted(results: list[str], latest: deque[str]) -> Iterator[str]:
+    """The results one by one, and note the latest."""
+    for result in results:
+        latest.append(result)
+        yield result
+
+
+def repeated(latest: deque[str]) -> Iterator[str]:
+    """The latest results once more, as other spans of the same calls have them."""
+    while latest:
+        yield from tuple(latest)
+
+
+def within(work: Work) -> Work:
     """The same inside a session with the facts that a session usually has."""
 
     def bound(count: int) -> None:
-        with session(
+        with partywall.session(
             tenant="acme",
             request="REQ-7",
             identity="spiffe://msp/billing-agent",
@@ -207,7 +242,8 @@ def peer() -> Work:
     made: Any = Peer(
         span_limits=SpanLimits(max_span_attributes=ATTRIBUTE_LIMIT), shutdown_on_exit=False
     )
-    work = spans_of(made.get_tracer("benchmark"))
+    made.add_span_processor(SimpleSpanProcessor(Nowhere()))
+    work = opens(made)
 
     def bound(count: int) -> None:
         with using_attributes(
@@ -218,36 +254,19 @@ def peer() -> Work:
     return bound
 
 
-def fingerprint_cost(rounds: int, records: int = 100) -> float:
-    """The fingerprints of one record; each differs, so that nothing can be remembered."""
+def takes_fingerprints() -> Work:
+    """The fingerprints of a record; each differs, so that it is not remembered."""
     keys = in_force()
     if isinstance(keys, str):
         raise SystemExit(f"benchmarks/overhead.py: the fingerprint key cannot be used ({keys})")
-    seen = 0
+    numbers = iter(range(1_000_000))
 
     def work(count: int) -> None:
-        nonlocal seen
         for _ in range(count):
-            seen += 1
-            values = fingerprints.of_object(
-                keys.arguments, RECORD | {"email": f"p{seen}@acme.example"}
-            )
-            assert len(values.numbers) >= 7
+            record = RECORD | {"email": f"p{next(numbers)}@acme.example"}
+            assert len(fingerprints.of_object(keys.arguments, record).numbers) >= 7
 
-    work(records)
-    return round(statistics.median(cpu(work, records) for _ in range(rounds)), 1)
-
-
-def cpu(work: Work, count: int) -> float:
-    """Microseconds of CPU time for one."""
-    start = time.process_time_ns()
-    work(count)
-    return (time.process_time_ns() - start) / count / 1000
-
-
-def over(costs: Sequence[float], base: Sequence[float]) -> float:
-    """The median of what each round cost above its own base."""
-    return round(statistics.median(c - b for c, b in zip(costs, base, strict=True)), 2)
+    return work
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """Typed identifiers: what is found, its one spelling, and that ClickHouse reads the same."""
 
+import hashlib
+import hmac
 import re
 
 import pytest
@@ -183,3 +185,11 @@ def test_clickhouse_finds_and_fingerprints_the_same(store: Store, texts: list[st
         found = find(text)
         assert [Identifier(*each) for each in row["found"]] == found
         assert row["prints"] == identifiers.fingerprints(KEY, found)
+
+
+@given(st.binary(max_size=80), st.text(max_size=300))
+def test_a_fingerprint_is_an_hmac(key: bytes, value: str) -> None:
+    """Of the kind, a zero byte and the value; keys longer than a block of SHA-256 too."""
+    message = b"email\0" + value.encode("utf-8", "surrogatepass")
+    digest = hmac.digest(key, message, hashlib.sha256)
+    assert fingerprint(key, "email", value) == int.from_bytes(digest[:8], "big")

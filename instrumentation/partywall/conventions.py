@@ -12,6 +12,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, Literal, cast
 
 from partywall import attributes as a
@@ -333,10 +334,8 @@ def first(attributes: Mapping[str, object], names: Iterable[str]) -> str:
 
 def step(name: str, attributes: Mapping[str, object]) -> Step | Literal[""]:
     """What the span is: a tool call, a hand-off, an agent, a model call, or none of them."""
-    if _STEP_ATTRIBUTES.isdisjoint(attributes):
-        return ""
-    for rule in STEPS:
-        if rule.attribute in attributes and _holds(rule, name, attributes):
+    for rule in _may_hold(frozenset(_STEP_ATTRIBUTES.intersection(attributes))):
+        if _holds(rule, name, attributes):
             if rule.step == "tool" and tool_name(name, attributes).startswith(HANDOFF_TOOLS):
                 return "handoff"
             return rule.step
@@ -379,6 +378,12 @@ def is_content(attribute: str) -> bool:
     return attribute in _CONTENT_NAMES or attribute.startswith(_CONTENT_PREFIXES)
 
 
+@lru_cache(maxsize=1024)
+def _may_hold(names: frozenset[str]) -> tuple[StepRule, ...]:
+    """The rules for a span that has the attributes `names`; few differ."""
+    return tuple(rule for rule in STEPS if rule.attribute in names)
+
+
 _STEP_ATTRIBUTES = frozenset(rule.attribute for rule in STEPS)
 _CONTENT_NAMES = frozenset(name for name in CONTENT if not name.endswith("*"))
 _CONTENT_PREFIXES = tuple(name[:-1] for name in CONTENT if name.endswith("*"))
@@ -413,7 +418,7 @@ def _text_at(text: object, key: str) -> str:
 
 def _holds(rule: StepRule, name: str, attributes: Mapping[str, object]) -> bool:
     value = _text(attributes.get(rule.attribute))
-    if not value or (rule.equals and value != rule.equals):
+    if (value != rule.equals) if rule.equals else not value:
         return False
     return (
         name.startswith(rule.name_prefix)
@@ -423,10 +428,10 @@ def _holds(rule: StepRule, name: str, attributes: Mapping[str, object]) -> bool:
 
 
 def _text(value: object) -> str:
-    if value is None:
-        return ""
     if isinstance(value, str):
         return value
+    if value is None:
+        return ""
     try:
         return json.dumps(value, default=str)
     except (TypeError, ValueError, RecursionError):  # odd keys, a cycle, or nested too deep

@@ -21,6 +21,7 @@ from opentelemetry.trace.status import Status
 from opentelemetry.util.types import AttributeValue
 
 from partywall import (
+    _spans,
     attributes,
     conventions,
     datasets,
@@ -41,7 +42,7 @@ WAITING: Final = 4_096
 
 Attributes = dict[str, AttributeValue]
 
-
+_SPOKEN: Final = frozenset((*conventions.ARGUMENTS, *conventions.RESULT))
 _INTRODUCTIONS: Final = frozenset(
     (attributes.ARGUMENT_TERMS, attributes.INTRODUCES, attributes.RECORD_TERMS)
 )
@@ -62,7 +63,7 @@ class FactsExporter(SpanExporter):
             os.register_at_fork(after_in_child=lambda: (call := after_fork()) and call())
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        return self._exporter.export([self._made_anew(span) for span in spans])
+        return self._exporter.export([self._for_export(span) for span in spans])
 
     def shutdown(self) -> None:
         self._exporter.shutdown()
@@ -75,40 +76,64 @@ class FactsExporter(SpanExporter):
         self._lock = threading.Lock()
         self._waiting.clear()
 
-    def _made_anew(self, span: ReadableSpan) -> ReadableSpan:
-        said: Attributes = dict(span.attributes or {})
+    def _for_export(self, span: ReadableSpan) -> ReadableSpan:
+        before = _spans.said(span)
+        said = dict(before)
+        events: Sequence[Event] = ()
         accesses: tuple[Access, ...] = ()
         try:
-            accesses = self._add_facts(span, said)
+            events = _spans.events(span)
+            accesses = self._add_facts(span, said, events)
         except Exception:  # nothing of ours may break the agent
             said[attributes.VALUES_MISSING] = "error"
             self._say_once("the facts of span %r could not be taken (said once)", span.name)
         try:
+            if not accesses and said == before and self._passes(span, said, events):
+                return span
             return self._redacted(span, said, accesses)
         except Exception:  # what cannot be read is not let out as it is
             self._say_once("span %r could not be made anew: sent without content", span.name)
             own = {k: v for k, v in said.items() if k.startswith(attributes.NAMESPACE)}
             return _Copy(span, "", own, (), (), Status(span.status.status_code), span.resource)
 
-    def _add_facts(self, span: ReadableSpan, said: Attributes) -> tuple[Access, ...]:
+    def _add_facts(
+        self, span: ReadableSpan, said: Attributes, events: Sequence[Event]
+    ) -> tuple[Access, ...]:
         """Add what is found to `said`; return the datasets that become events."""
         step = conventions.step(span.name, said)
-        below = self._taken(span)
+        below = self._taken(span) if self._waiting else datasets.NOTHING
         if step in ("tool", "handoff"):
-            _add_values(span, said)
-            if not self._content:  # else the collector takes them, from what is sent
-                _add_introductions(span, said)
+            arguments, result = _texts(said, events)
+            if arguments or result:
+                _add_values(said, arguments, result, introduce=not self._content)
             known = datasets.touched(said)
-            ruled = _add_ruled(span, said)
+            ruled = _add_ruled(span.name, said, arguments)
             accesses = known.accesses + below.accesses or ruled
-            return _add_touched(span, said, Touched(accesses, below.host))
+            if not (accesses or below.host):
+                return ()
+            return _add_touched(said, events, Touched(accesses, below.host))
         if step in ("agent", "llm"):
             return ()  # what a model's client requests is no call of the agent
         known = datasets.touched(said)
         if known.accesses and not known.is_http:
-            return _add_touched(span, said, known)
+            return _add_touched(said, events, known)
         self._wait(span, known if known.accesses else below)
         return ()
+
+    def _passes(self, span: ReadableSpan, said: Attributes, events: Sequence[Event]) -> bool:
+        """Whether a span may leave as it is; most do, and need not be made anew."""
+        content = self._content
+        return (
+            redaction.passes(said, content)
+            and not span.status.description
+            and redaction.is_clean(span.name)
+            and all(
+                redaction.is_clean(event.name) and redaction.passes(event.attributes or {}, content)
+                for event in events
+            )
+            and all(redaction.passes(link.attributes or {}, content) for link in _spans.links(span))
+            and self._clean(span.resource) is span.resource
+        )
 
     def _wait(self, span: ReadableSpan, found: Touched) -> None:
         parent = span.parent
@@ -124,7 +149,7 @@ class FactsExporter(SpanExporter):
 
     def _taken(self, span: ReadableSpan) -> Touched:
         context = span.context
-        if context is None or not self._waiting:
+        if context is None:
             return datasets.NOTHING
         with self._lock:
             return self._waiting.pop((context.trace_id, context.span_id), datasets.NOTHING)
@@ -166,8 +191,11 @@ class FactsExporter(SpanExporter):
     def _clean(self, resource: Resource) -> Resource:
         known = self._resource
         if known is None or known[0] is not resource:
-            kept, _dropped = redaction.kept(resource.attributes, self._content)
-            known = self._resource = resource, Resource(kept, resource.schema_url)
+            clean = resource
+            if not redaction.passes(resource.attributes, self._content):
+                kept, _dropped = redaction.kept(resource.attributes, self._content)
+                clean = Resource(kept, resource.schema_url)
+            known = self._resource = resource, clean
         return known[1]
 
     def _say_once(self, message: str, name: str) -> None:
@@ -190,50 +218,65 @@ def add_values(
         said[attributes.VALUES_MISSING] = "too long"
 
 
-def _add_values(span: ReadableSpan, said: Attributes) -> None:
-    for direction, names, events in (
-        (attributes.VALUES_IN, conventions.ARGUMENTS, conventions.ARGUMENT_EVENTS),
-        (attributes.VALUES_OUT, conventions.RESULT, conventions.RESULT_EVENTS),
-    ):
-        if direction in said:
-            continue
-        text = conventions.first(said, names) or _in_events(span, events)
-        if not text:
-            continue
-        keys = in_force()
-        if isinstance(keys, str):
-            said[attributes.VALUES_MISSING] = keys
-            return
-        if direction == attributes.VALUES_IN:
-            values = fingerprints.of_arguments(keys.arguments, text)
-        else:
-            values = fingerprints.of_text((keys.results,), text)
-        add_values(said, direction, values, keys)
+def _texts(said: Attributes, events: Sequence[Event]) -> tuple[str, str]:
+    """What was passed to a call, and what it returned."""
+    if not events and _SPOKEN.isdisjoint(said):
+        return "", ""
+    return (
+        conventions.first(said, conventions.ARGUMENTS)
+        or _in_events(events, conventions.ARGUMENT_EVENTS),
+        conventions.first(said, conventions.RESULT)
+        or _in_events(events, conventions.RESULT_EVENTS),
+    )
 
 
-def _add_introductions(span: ReadableSpan, said: Attributes) -> None:
-    """Put on a span whom its result brings in, unless it says so itself."""
-    if not said.keys().isdisjoint(_INTRODUCTIONS):
+def _in_events(events: Sequence[Event], names: tuple[tuple[str, str], ...]) -> str:
+    for name, attribute in names:
+        for event in events:
+            if event.name == name:
+                return conventions.first(event.attributes or {}, (attribute,))
+    return ""
+
+
+def _add_values(said: Attributes, arguments: str, result: str, *, introduce: bool) -> None:
+    """Put on a span what is told by its texts, unless it says so itself.
+
+    Where content is sent, the collector takes whom the result brings in.
+    """
+    takes_in = arguments and attributes.VALUES_IN not in said
+    takes_out = result and attributes.VALUES_OUT not in said
+    introduce = introduce and said.keys().isdisjoint(_INTRODUCTIONS)
+    if not (takes_in or takes_out or introduce):
         return
-    arguments = _text(span, said, conventions.ARGUMENTS, conventions.ARGUMENT_EVENTS)
-    result = _text(span, said, conventions.RESULT, conventions.RESULT_EVENTS)
     keys = in_force()
-    if isinstance(keys, str) or not (arguments or result):
+    if isinstance(keys, str):
+        if takes_in or takes_out:
+            said[attributes.VALUES_MISSING] = keys
         return
-    arguments, secret = conventions.unwrapped(arguments), keys.results.secret
-    said |= introductions.argument_facts(secret, arguments)
-    said |= introductions.result_facts(secret, arguments, result)
-    said[attributes.VALUES_EPOCH] = keys.epochs
+    if takes_in:
+        values = fingerprints.of_arguments(keys.arguments, arguments)
+        add_values(said, attributes.VALUES_IN, values, keys)
+    if takes_out:
+        values = fingerprints.of_text((keys.results,), result)
+        add_values(said, attributes.VALUES_OUT, values, keys)
+    if introduce:
+        secret, words = keys.results.secret, _unwrapped(arguments)
+        said |= introductions.argument_facts(secret, words)
+        said |= introductions.result_facts(secret, words, result[: fingerprints.LONGEST])
+        said[attributes.VALUES_EPOCH] = keys.epochs
 
 
-def _add_ruled(span: ReadableSpan, said: Attributes) -> tuple[Access, ...]:
+def _unwrapped(arguments: str) -> str:
+    return conventions.unwrapped(arguments[: fingerprints.LONGEST])
+
+
+def _add_ruled(name: str, said: Attributes, text: str) -> tuple[Access, ...]:
     """Put what the rules of its tool say on a span that does not; return the datasets."""
     rules = tool_rules.rules()
-    rule = rules.get(conventions.tool_name(span.name, said)) if rules else None
+    rule = rules.get(conventions.tool_name(name, said)) if rules else None
     if rule is None:
         return ()
-    text = _text(span, said, conventions.ARGUMENTS, conventions.ARGUMENT_EVENTS)
-    arguments = Arguments(conventions.unwrapped(text))
+    arguments = Arguments(_unwrapped(text))
     operation = conventions.first(said, conventions.OPERATION)
     if not operation and (operation := rule.done(arguments)):
         said[attributes.OPERATION] = operation
@@ -243,30 +286,13 @@ def _add_ruled(span: ReadableSpan, said: Attributes) -> tuple[Access, ...]:
     return rule.accesses(arguments, operation)
 
 
-def _text(
-    span: ReadableSpan,
-    said: Attributes,
-    names: tuple[str, ...],
-    events: tuple[tuple[str, str], ...],
-) -> str:
-    return (conventions.first(said, names) or _in_events(span, events))[: fingerprints.LONGEST]
-
-
-def _in_events(span: ReadableSpan, events: tuple[tuple[str, str], ...]) -> str:
-    for name, attribute in events:
-        for event in span.events:
-            if event.name == name:
-                return conventions.first(event.attributes or {}, (attribute,))
-    return ""
-
-
-def _add_touched(span: ReadableSpan, said: Attributes, found: Touched) -> tuple[Access, ...]:
+def _add_touched(said: Attributes, events: Sequence[Event], found: Touched) -> tuple[Access, ...]:
     """Put datasets and the party on the span, unless it says them itself."""
     if found.host and attributes.PARTY_ID not in said:
         said[attributes.PARTY_ID] = found.host
         said[attributes.PARTY_KIND] = "url"
     is_said = attributes.DATASET_ID in said or any(
-        event.name == attributes.DATASET_ACCESS for event in span.events
+        event.name == attributes.DATASET_ACCESS for event in events
     )
     if is_said or not found.accesses:
         return ()

@@ -13,6 +13,7 @@ from typing import Final, cast
 
 from partywall import conventions, identifiers
 from partywall.fingerprint_keys import Key
+from partywall.remembered import identifiers_in
 
 MOST: Final = 64
 """Identifiers of one direction of a call that are fingerprinted; further ones are counted."""
@@ -36,7 +37,7 @@ class Values:
 
 def of_text(keys: Sequence[Key], text: str) -> Values:
     """The fingerprints of the identifiers in a text, JSON or not."""
-    found = identifiers.find(unescaped(text[:LONGEST]))
+    found = identifiers_in(unescaped(text[:LONGEST]))
     taken = (identifiers.fingerprints(key.secret, found[:MOST]) for key in keys)
     return Values(
         tuple(str(number) for numbers in taken for number in numbers),

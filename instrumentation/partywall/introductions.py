@@ -9,13 +9,14 @@ import re
 import struct
 from base64 import b64encode
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from typing import Final, Literal, NamedTuple
 
 from partywall import attributes, identifiers
 from partywall.identifiers import Identifier
 from partywall.passages import Passage, passages, strings
+from partywall.remembered import LONGEST, TEXTS, identifiers_in
 from partywall.terms import Hasher, lower, words
 
 MOST: Final = 128
@@ -25,6 +26,9 @@ MOST_RECORD_TERMS: Final = 256
 MOST_ARGUMENT_TERMS: Final = 64
 MOST_NAMES: Final = 64
 """Capitalised words of running text that may be names."""
+
+SHORT: Final = 256
+"""Characters up to which a passage is remembered; records have the same values again and again."""
 
 Rank = Literal["scalar", "text"]
 
@@ -45,88 +49,81 @@ class Introduction(NamedTuple):
     value: str
 
 
-@dataclass(frozen=True, slots=True)
-class Own:
-    """What the arguments of a call carry themselves: an echo of it introduces nobody."""
+class Reading(NamedTuple):
+    """Whom a passage could bring in, if its record did not matter."""
 
-    identifiers: frozenset[Identifier]
-    names: frozenset[str]
-
-
-def own(found: Iterable[Identifier], arguments: str) -> Own:
-    """What a call says itself: the identifiers found in its arguments, and its strings."""
-    return Own(frozenset(found), frozenset(lower(text) for text in strings(arguments)))
+    identifiers: tuple[tuple[Rank, str, str], ...]
+    name: str
+    """The whole passage, where it is a name."""
+    capitalised: tuple[str, ...]
 
 
-def argument_terms(hasher: Hasher, arguments: str) -> list[int]:
+Own = frozenset[tuple[str, str]]
+"""What the arguments of a call carry, as (kind, value): an echo of it introduces nobody."""
+
+
+def own(arguments: str) -> Own:
+    """What a call says itself: the identifiers in its arguments, and each of its strings."""
+    named = (("user", lower(text)) for text in strings(arguments))
+    return frozenset((*identifiers_in(identifiers.unescape(arguments)), *named))
+
+
+def argument_terms(key: bytes, arguments: str) -> list[int]:
     """Hashes of the words in the short arguments, and `=word` of each that is one word."""
-    found: dict[str, None] = {}
+    found: dict[int, None] = {}
     for value in strings(arguments):
-        if not 3 <= _size(value) <= 128:
-            continue
-        lowered = lower(value)
-        found[lowered] = found[f"={lowered}"] = None
-        found |= dict.fromkeys(words(value))
-        found |= dict.fromkeys(one.value for one in identifiers.find(value))
-        if len(found) >= MOST_ARGUMENT_TERMS:
-            break
-    return [hasher.term(word) for word in list(found)[:MOST_ARGUMENT_TERMS]]
+        if 3 <= _size(value) <= 128:
+            found |= dict.fromkeys(_argument_terms(key, value))
+            if len(found) >= MOST_ARGUMENT_TERMS:
+                break
+    return list(found)[:MOST_ARGUMENT_TERMS]
 
 
-def introductions(said: Sequence[Passage], known: Own) -> list[Introduction]:
-    """Who a result brings in: typed identifiers, then names of fields, then names in texts."""
+def introductions(said: Sequence[Passage]) -> list[Introduction]:
+    """Whom a result names: typed identifiers, then names of fields, then names in texts."""
     found: dict[Introduction, None] = {}
-    for record, whole, text in said:
-        for one in _identifiers(text):
-            is_whole = whole and _is_whole(text, one)
-            found[Introduction(record, "scalar" if is_whole else "text", one.kind, one.value)] = (
-                None
-            )
-    for record, whole, text in said:
-        if whole and _NAME.match(text) and lower(text) not in _NOT_NAMES:
-            found[Introduction(record, "scalar", "user", lower(text))] = None
     named: dict[Introduction, None] = {}
+    capitalised: dict[Introduction, None] = {}
     for record, whole, text in said:
-        if whole and _size(text) <= 32:
-            continue
-        for name in _CAPITALISED.findall(text):
-            named[Introduction(record, "text", "user", lower(name))] = None
-        if len(named) >= MOST_NAMES:
-            break
-    found |= dict.fromkeys(list(named)[:MOST_NAMES])
-    return [
-        one
-        for one in found
-        if Identifier(one.kind, one.value) not in known.identifiers
-        and not (one.kind == "user" and one.value in known.names)
-    ]
+        reading = (_reading if len(text) <= SHORT else _read)(text, whole)
+        for rank, kind, value in reading.identifiers:
+            found[Introduction(record, rank, kind, value)] = None
+        if reading.name:
+            named[Introduction(record, "scalar", "user", reading.name)] = None
+        if len(capitalised) < MOST_NAMES:
+            for name in reading.capitalised:
+                capitalised[Introduction(record, "text", "user", name)] = None
+    return list(found | named | dict.fromkeys(islice(capitalised, MOST_NAMES)))
 
 
 def record_terms(
-    hasher: Hasher, said: Sequence[Passage], found: Iterable[Introduction]
+    key: bytes, said: Sequence[Passage], found: Iterable[Introduction]
 ) -> list[tuple[int, int]]:
     """Hashes of the words in the short values of the records that bring somebody in."""
     records = {one.record for one in found}
-    terms: dict[tuple[int, str], None] = {}
+    terms: dict[tuple[int, int], None] = {}
     for record, whole, text in said:
         if whole and record in records and 3 <= _size(text) <= 64:
-            terms |= dict.fromkeys((record, word) for word in (lower(text), *words(text)))
+            for term in _field_terms(key, text):
+                terms[record, term] = None
             if len(terms) >= MOST_RECORD_TERMS:
                 break
-    return [(record, hasher.term(word)) for record, word in list(terms)[:MOST_RECORD_TERMS]]
+    return list(terms)[:MOST_RECORD_TERMS]
 
 
 def argument_facts(key: bytes, arguments: str) -> dict[str, str | int]:
     """The attribute that carries the terms of a call's arguments, a JSON text."""
-    terms = argument_terms(_hasher(key), arguments)
+    terms = argument_terms(key, arguments)
     return {attributes.ARGUMENT_TERMS: _packed(terms)} if terms else {}
 
 
 def result_facts(key: bytes, arguments: str, result: str) -> dict[str, str | int]:
     """The attributes that carry whom a result brings in and the terms of its records."""
-    said = passages(result)
-    known = own(identifiers.find(identifiers.unescape(arguments)), arguments)
-    found = introductions(said, known)
+    said, named = (_remembered if len(result) <= LONGEST else _told)(result)
+    if not named:
+        return {}
+    known = own(arguments)
+    found = [one for one in named if one[2:] not in known]
     if not found:
         return {}
     carried: dict[str, str | int] = {
@@ -134,11 +131,20 @@ def result_facts(key: bytes, arguments: str, result: str) -> dict[str, str | int
     }
     if len(found) > MOST:
         carried[attributes.INTRODUCES_DROPPED] = len(found) - MOST
-    if terms := record_terms(_hasher(key), said, found):
+    if terms := record_terms(key, said, found):
         carried[attributes.RECORD_TERMS] = _packed(
             [term for _, term in terms], [record for record, _ in terms]
         )
     return carried
+
+
+def _told(result: str) -> tuple[list[Passage], list[Introduction]]:
+    """What a result says, and whom it names."""
+    said = passages(result)
+    return said, introductions(said)
+
+
+_remembered = lru_cache(maxsize=TEXTS)(_told)
 
 
 def _packed(numbers: Sequence[int], records: Sequence[int] = ()) -> str:
@@ -149,13 +155,14 @@ def _packed(numbers: Sequence[int], records: Sequence[int] = ()) -> str:
 
 def _packed_introductions(key: bytes, found: Sequence[Introduction]) -> str:
     """`kind rank,kind rank:` and base64 of the fingerprints, the records, places in that list."""
-    forms = list(dict.fromkeys((one.kind, one.rank) for one in found))
+    forms = {(one.kind, one.rank): 0 for one in found}
+    forms |= {form: place for place, form in enumerate(forms, 1)}
     values = [identifiers.fingerprint(key, one.kind, one.value) for one in found]
     data = struct.pack(
         f"<{len(found)}Q{len(found)}H{len(found)}B",
         *values,
         *(one.record for one in found),
-        *(forms.index((one.kind, one.rank)) + 1 for one in found),
+        *(forms[one.kind, one.rank] for one in found),
     )
     names = ",".join(f"{kind} {rank}" for kind, rank in forms)
     return f"{names}:{b64encode(data).decode('ascii')}"
@@ -166,8 +173,35 @@ def _hasher(key: bytes) -> Hasher:
     return Hasher(key)
 
 
-def _identifiers(text: str) -> list[Identifier]:
-    return identifiers.find(text) if _TYPED.search(text) else []
+@lru_cache(maxsize=4096)
+def _argument_terms(key: bytes, value: str) -> tuple[int, ...]:
+    lowered = lower(value)
+    found = (one.value for one in identifiers_in(value))
+    return _hasher(key).of_short((lowered, f"={lowered}", *words(value), *found))
+
+
+@lru_cache(maxsize=4096)
+def _field_terms(key: bytes, value: str) -> tuple[int, ...]:
+    return _hasher(key).of_short((lower(value), *words(value)))
+
+
+def _read(text: str, whole: bool) -> Reading:
+    """Read one passage."""
+    typed = identifiers_in(text) if _TYPED.search(text) else ()
+    lowered = lower(text) if whole and _NAME.match(text) else ""
+    # A short field is a name or none; a longer one may hold some.
+    is_field = whole and _size(text) <= 32
+    return Reading(
+        tuple(
+            ("scalar" if whole and _is_whole(text, one) else "text", one.kind, one.value)
+            for one in typed
+        ),
+        "" if lowered in _NOT_NAMES else lowered,
+        () if is_field else tuple(map(lower, _CAPITALISED.findall(text))),
+    )
+
+
+_reading = lru_cache(maxsize=4096)(_read)
 
 
 def _is_whole(field: str, found: Identifier) -> bool:

@@ -8,6 +8,7 @@ counted, and warned about once.
 
 import logging
 import threading
+from collections.abc import Mapping
 from typing import Final
 
 from opentelemetry import trace
@@ -16,7 +17,7 @@ from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from opentelemetry.util.types import AttributeValue
 
-from partywall import attributes, parts
+from partywall import _spans, attributes, parts
 from partywall.sessions import STAMPED, current_session, session_in, session_of
 
 log = logging.getLogger("partywall")
@@ -67,7 +68,7 @@ class SessionProcessor(SpanProcessor):
 
     def _bind(self, span: Span, context: Context | None) -> None:
         if session := session_in(context):
-            span.set_attributes(session.stamp())
+            _spans.stamp(span, session.stamp())
             return
         parent = trace.get_current_span(context)
         if session := session_of(parent, context):
@@ -86,14 +87,15 @@ class SessionProcessor(SpanProcessor):
             )
 
     def _check(self, span: ReadableSpan) -> None:
+        said = _spans.said(span)
         # The SDK drops the oldest attributes of a span that has too many, and ours are the oldest.
-        if span.dropped_attributes and not _has_tenant(span):
+        if attributes.TENANT_ID not in said and span.dropped_attributes and not _has_tenant(span):
             self._count(
                 "span %r has lost its tenant among too many attributes: "
                 "raise OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT (further ones are counted, not logged)",
                 span.name,
             )
-        elif _keep_tenant(span):
+        elif _keep_tenant(span, said):
             self._changed += 1
             if self._changed == 1:
                 log.warning(
@@ -115,9 +117,8 @@ class SessionProcessor(SpanProcessor):
             log.warning(message, name)
 
 
-def _keep_tenant(span: ReadableSpan) -> bool:
+def _keep_tenant(span: ReadableSpan, said: Mapping[str, AttributeValue]) -> bool:
     """Put the session's tenant back where somebody wrote another over it; whether that was so."""
-    said = span.attributes or {}
     session = parts.known(said.get(attributes.SESSION_PART))
     if session is None or said.get(attributes.TENANT_ID) == session.tenant:
         return False

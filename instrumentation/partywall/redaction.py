@@ -49,12 +49,21 @@ LONGEST: Final = 65_536
 """Characters of one attribute; a longer one is cut, for no secret behind that would be found."""
 
 SHORT: Final = 128
-"""Characters up to which a value is remembered."""
+"""Characters up to which a text is remembered."""
+
+MOST_NAMES: Final = 64
+"""Attributes of a span that is looked at as a whole; spans come in few forms."""
+
+REMEMBERED: Final = 8_192
+"""Texts without a secret that are remembered; most come again and again: ids, names, models."""
 
 Rule = Literal["content", "secret", "own", "text"]
 
 DEEPEST: Final = 8
 """How deep a value may be nested."""
+
+_clean: Final[set[object]] = set()
+_SCALARS: Final = frozenset((bool, int, float))
 
 _NUMBERS = frozenset(
     (
@@ -71,13 +80,21 @@ _ERROR_TYPE = re.compile(r"[A-Za-z_][\w.]*(?:Error|Exception|Exit|Interrupt|Warn
 
 def without_secrets(text: str) -> str:
     """The text with what looks like a secret masked."""
-    return _short(text) if len(text) <= SHORT else _SECRET.sub(MASK, text[:LONGEST])
+    if text in _clean:
+        return text
+    masked = _SECRET.sub(MASK, text[:LONGEST])
+    if len(text) <= SHORT and masked == text:
+        if len(_clean) >= REMEMBERED:
+            _clean.clear()
+        _clean.add(text)
+    return masked
 
 
-@lru_cache(maxsize=8192)
-def _short(text: str) -> str:
-    """Most values are short and come again and again: ids, names, models."""
-    return _SECRET.sub(MASK, text)
+def is_clean(value: object) -> bool:
+    """Whether a text or a number holds nothing that looks like a secret."""
+    if type(value) is str:
+        return value in _clean or without_secrets(value) == value
+    return type(value) in _SCALARS
 
 
 @lru_cache(maxsize=8192)
@@ -87,6 +104,29 @@ def _rule(name: str) -> Rule:
     if name in _NUMBERS:
         return "own"
     return "secret" if SECRET_NAME.search(name) else "text"
+
+
+@lru_cache(maxsize=1024)
+def _own(names: tuple[str, ...], content: bool) -> frozenset[str] | None:
+    """Of the names of a span's attributes those of our own; None if one of them may not leave."""
+    rules = {name: _rule(name) for name in names}
+    refused = {"secret"} if content else {"secret", "content"}
+    if not refused.isdisjoint(rules.values()):
+        return None
+    return frozenset(name for name, rule in rules.items() if rule == "own")
+
+
+def passes(said: Attributes, content: bool) -> bool:
+    """Whether the attributes may leave as they are; most do, and need not be made anew."""
+    own = _own(tuple(said), content) if len(said) <= MOST_NAMES else None
+    if own is None:
+        return False
+    for name, value in said.items():
+        if name in own or is_clean(value):
+            continue
+        if type(value) is not tuple or not all(map(is_clean, cast(tuple[object, ...], value))):
+            return False
+    return True
 
 
 def kept(said: Attributes, content: bool) -> tuple[dict[str, AttributeValue], int]:

@@ -8,6 +8,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Iterable
+from functools import lru_cache, partial
 
 SHORTEST = 3
 """Bytes; what is shorter is no term."""
@@ -19,20 +20,27 @@ MARKS = "-._"
 
 _JOINED = re.compile(JOINED)
 _PARTS = re.compile(PARTS)
+_MARK = re.compile(f"[{MARKS}]")
 _LOWER = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
 
 
 def lower(text: str) -> str:
     """Lower ASCII letters, as ClickHouse's `lower` does."""
-    return text.translate(_LOWER)
+    return text.lower() if text.isascii() else text.translate(_LOWER)
 
 
 def words(text: str) -> list[str]:
     """Return the distinct words of a text: joined ones ("team-minutes.docx"), then their parts."""
     text = lower(text)
-    found = dict.fromkeys(word.strip(MARKS) for word in _JOINED.findall(text))
-    found |= dict.fromkeys(_PARTS.findall(text))
-    return [word for word in found if len(word.encode("utf-8", "surrogatepass")) >= SHORTEST]
+    found = dict.fromkeys(_JOINED.findall(text))
+    if _MARK.search(text):  # else no word has parts
+        found = dict.fromkeys(word.strip(MARKS) for word in found)
+        found |= dict.fromkeys(_PARTS.findall(text))
+    return [
+        word
+        for word in found
+        if len(word) >= SHORTEST or len(word.encode("utf-8", "surrogatepass")) >= SHORTEST
+    ]
 
 
 class Hasher:
@@ -44,12 +52,24 @@ class Hasher:
 
     def __init__(self, key: bytes) -> None:
         self._secret = hmac.digest(key, b"terms", hashlib.sha256)
+        self._remembered = partial(_remembered, self._secret)
 
     def term(self, word: str) -> int:
         """Return the hash of one word."""
-        digest = hashlib.sha256(self._secret + word.encode("utf-8", "surrogatepass")).digest()
-        return int.from_bytes(digest[:8], "little")
+        return _term(self._secret, word)
 
     def terms(self, words: Iterable[str]) -> tuple[int, ...]:
         """Return the distinct hashes of words, sorted, so that their order tells nothing."""
         return tuple(sorted({self.term(word) for word in words}))
+
+    def of_short(self, words: Iterable[str]) -> tuple[int, ...]:
+        """Return the hashes of the words of a short text, which are remembered."""
+        return tuple(map(self._remembered, words))
+
+
+def _term(secret: bytes, word: str) -> int:
+    digest = hashlib.sha256(secret + word.encode("utf-8", "surrogatepass")).digest()
+    return int.from_bytes(digest[:8], "little")
+
+
+_remembered = lru_cache(maxsize=8192)(_term)
