@@ -1,7 +1,12 @@
--- The newest revision of the findings of dirty keys, without its content.
+-- The newest revision of the findings of dirty keys, without its content. One with a side that was
+-- erased is no longer derived, and stands.
 SELECT finding_id, newest.1 AS revision, newest.2 AS state
 FROM (
-    SELECT finding_id, argMax((revision, state), (recorded_at, revision)) AS newest
+    SELECT
+        finding_id,
+        argMax(
+            (revision, state, 'erased' IN (from_tenant, to_tenant, session_tenant)),
+            (recorded_at, revision)) AS newest
     FROM ledger
     WHERE (rule IN {rules_of_sessions:Array(String)}
             AND session_id IN {dirty_sessions:Identifier})
@@ -11,3 +16,4 @@ FROM (
             AND credential_id IN {dirty_credentials:Identifier})
     GROUP BY finding_id
 )
+WHERE NOT newest.3

@@ -151,12 +151,21 @@ def _erase(options: argparse.Namespace) -> int:
         remains.append(f"who may still send for it: {', '.join(senders)}; take that back too")
     if options.json:
         said = {"dry_run": options.dry_run, "tenant": options.tenant, "rows": _counts(gone)}
-        print(json.dumps(said | {"remains": remains}))
+        print(
+            json.dumps(said | {"blinded": sum(each.blinded for each in gone), "remains": remains})
+        )
         return 0
     rows = [[each.table, f"{each.rows:,}"] for each in gone if each.rows]
     if rows:
         print_table(["table", _what(options)], rows)
-    else:
+    for each in gone:
+        if each.blinded:
+            verb = "would stay" if options.dry_run else "stay"
+            print(
+                f"{each.blinded:,} of {each.table} {verb} without this side: "
+                "they are another tenant's evidence too"
+            )
+    if not any(each.rows or each.blinded for each in gone):
         print(f"there is no such row of {options.tenant}")
     print("\nwhat this does not reach:")
     for each in remains:

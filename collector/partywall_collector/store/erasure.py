@@ -1,13 +1,16 @@
 """Takes a tenant's rows out of the store: all, those of a session or a person, or those of age.
 
 Every step finds its rows anew and deletes them to the end, so that a run that was killed is simply
-run again. The tables come from `row_policies`, so that a new one is erased as well.
+run again. The tables come from `row_policies`, so that a new one is erased as well. A finding of
+the ledger has two sides: where the other one is a registered tenant, only this one's side goes,
+and what a text of other tenants' findings says of it.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from partywall_collector.store.blinding import blinded, mentions, sides
 from partywall_collector.store.errors import StoreError
 from partywall_collector.store.row_policies import tables
 from partywall_collector.store.statements import SQL, statement
@@ -16,16 +19,29 @@ from partywall_collector.store.store import Store
 _LAST: Final = ("calls", "tenants")
 """`calls` says which sessions are a person's; `tenants` keeps new spans coming until the end."""
 
+_IN_FINDING: Final = (
+    "({tenant:String} IN (from_tenant, to_tenant, session_tenant) OR "
+    "has(JSONExtract(chain, 'nodes', 'Array(Tuple(tenant String))').tenant, {tenant:String}))"
+)
+# Texts of a finding that is blinded already are not looked at: they are told anew.
+_IN_TEXTS: Final = (
+    "(subject != finding_id AND "
+    "match(concatWithSeparator('\n', title, sentence, evidence), {mentions:String}))"
+)
 _OF_TENANT: Final = {
-    "ledger": "from_tenant = {tenant:String} OR to_tenant = {tenant:String}",
+    "ledger": f"{_IN_FINDING} OR {_IN_TEXTS}",
     "quarantine": "has(claimed_tenants, {tenant:String})",
     "readers": "tenant_id = {tenant:String}",
 }
 _OF_SESSIONS: Final = {
-    "ledger": "has({sessions:Array(String)}, session_id)",
+    "ledger": f"{_IN_FINDING} AND (has({{sessions:Array(String)}}, session_id) "
+    f"OR match(chain, {{mentions:String}}) OR {_IN_TEXTS})",
     "quarantine": "arrayExists(name -> position(span, name) > 0, {sessions:Array(String)})",
 }
 _AGED: Final = ("spans", "calls", "quarantine")
+_TIMES: Final = ", ".join(
+    f"toString({name}) AS {name}" for name in ("recorded_at", "first_seen", "last_seen")
+)
 
 
 class CannotErase(StoreError):
@@ -34,10 +50,11 @@ class CannotErase(StoreError):
 
 @dataclass(frozen=True, slots=True)
 class Erased:
-    """Rows of one table that are to go, or are gone."""
+    """Rows of one table that are to go, or are gone; `blinded` ones stay without their one side."""
 
     table: str
     rows: int
+    blinded: int = 0
 
 
 def erase(
@@ -52,9 +69,35 @@ def erase(
         sql = statement(SQL, "erasure/sessions_of_subject")
         found = store.rows(sql, params | {"subject": subject})
         sessions = [row["session_id"] for row in found]
-    if sessions is not None:
-        params["sessions"] = sessions
-    return _deleted(store, _conditions(store, sessions), params, dry_run=dry_run)
+    if sessions is None:
+        sql = "SELECT DISTINCT name FROM tenants WHERE tenant_id = {tenant:String}"
+        params["mentions"] = mentions([tenant, *(row["name"] for row in store.rows(sql, params))])
+    elif not sessions:
+        return []
+    else:
+        params |= {"sessions": sessions, "mentions": mentions(sessions)}
+    conditions = _conditions(store, sessions)
+    stay = _blind(store, conditions["ledger"], params, dry_run=dry_run)
+    gone = _deleted(store, conditions, params, dry_run=dry_run)
+    return [
+        Erased(each.table, each.rows - stay, stay) if each.table == "ledger" else each
+        for each in gone
+    ]
+
+
+def _blind(store: Store, condition: str, params: Mapping[str, Any], *, dry_run: bool) -> int:
+    """Add what stays of findings, beside the rows that are to be deleted; returns their number."""
+    tenants = store.rows("SELECT tenant_id FROM current_tenants")
+    others = {row["tenant_id"] for row in tenants} - {params["tenant"]}
+    found = store.rows(f"SELECT * REPLACE ({_TIMES}) FROM ledger WHERE {condition}", params)
+    kept = [blinded(row, params["tenant"]) for row in found if sides(row) & others]
+    if kept and not dry_run:
+        sql = f"SELECT finding_id, toString(recorded_at) AS at FROM ledger WHERE NOT ({condition})"
+        # A run that was killed may have added some of them already.
+        there = {tuple(row.values()) for row in store.rows(sql, params)}
+        missing = [row for row in kept if (row["finding_id"], row["recorded_at"]) not in there]
+        store.insert("ledger", missing)
+    return len(kept)
 
 
 def retain(store: Store, *, dry_run: bool = False) -> dict[str, list[Erased]]:
