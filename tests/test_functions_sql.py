@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue
 
 from partywall import identifiers
+from partywall.identifiers import BUILT_IN
 from partywall_collector.store import Store
 from partywall_collector.store.patterns import is_all_value, whole, without_groups
 
@@ -59,8 +60,8 @@ def test_what_was_found_without_groups_tells_its_kind(parts: list[str]) -> None:
     """The match alone says which pattern made it, without the text around it and without groups."""
     text = "".join(parts)
     kinds = [(kind.name, re.compile(whole(kind.pattern), re.ASCII)) for kind in identifiers.FORMED]
-    grouped = re.compile(identifiers.PATTERN, re.ASCII)
-    plain = re.compile(without_groups(identifiers.PATTERN), re.ASCII)
+    grouped = re.compile(BUILT_IN.pattern, re.ASCII)
+    plain = re.compile(without_groups(BUILT_IN.pattern), re.ASCII)
     expected = [
         (m[0], identifiers.FORMED[(m.lastindex or 0) - 1].name) for m in grouped.finditer(text)
     ]

@@ -152,7 +152,7 @@ VALUES_EPOCH: Final = "partywall.values.epoch"
 """The epochs of the keys of the fingerprints, with a space between. string"""
 
 VALUES_MISSING: Final = "partywall.values.missing"
-"""Why fingerprints are missing. string: `no key`, `bad key`, `too long`, `error`"""
+"""Why fingerprints are missing. string: `no key`, `bad key`, `bad kinds`, `too long`, `error`"""
 
 ARGUMENT_TERMS: Final = "partywall.argument.terms"
 """Keyed hashes of the words in the arguments. string, base64 of 64-bit numbers, little-endian"""

@@ -25,7 +25,7 @@ from opentelemetry.sdk.trace import SpanLimits, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 from opentelemetry.util.re import parse_env_headers
 
-from partywall import propagation, settings, threads, tool_rules
+from partywall import declared, propagation, settings, threads, tool_rules
 from partywall.carrying import CarryingExporter
 from partywall.errors import InstrumentError
 from partywall.facts import FactsExporter
@@ -61,6 +61,7 @@ def instrument(
     trust_inbound: bool | None = None,
     content: bool | None = None,
     tools: str | os.PathLike[str] | None = None,
+    identifiers: str | os.PathLike[str] | None = None,
 ) -> TracerProvider:
     """Stamp every span with its session and send it to the collector at `endpoint`.
 
@@ -74,9 +75,10 @@ def instrument(
     they are, `propagate_to` names the hosts that may receive the binding, `trust_inbound` believes
     the binding that a caller sends, `content=True` lets prompts, arguments and results leave the
     process, `tools` is a file with the registry's rules for tools, by which datasets and parties
-    are read from arguments; without them `PARTYWALL_*` decides.
+    are read from arguments, `identifiers` one that declares further kinds of identifiers; without
+    them `PARTYWALL_*` decides.
     """
-    bind_process(strict, threads, propagate_to, trust_inbound, content, tools)
+    bind_process(strict, threads, propagate_to, trust_inbound, content, tools, identifiers)
     if not endpoint and (endpoint := settings.ENDPOINT.text()):
         protocol = protocol or cast(Protocol, settings.PROTOCOL.text())
     token = token or settings.TOKEN.text()
@@ -114,6 +116,7 @@ def bind_process(
     trust_inbound: bool | None,
     content: bool | None = None,
     tools: str | os.PathLike[str] | None = None,
+    identifiers: str | os.PathLike[str] | None = None,
 ) -> None:
     """What holds for the whole process: the settings, its threads, its propagator."""
     if isinstance(propagate_to, str):
@@ -132,6 +135,9 @@ def bind_process(
     if tools is not None:
         settings.TOOLS.say(os.fspath(tools))
     tool_rules.rules()  # as above: a mistake in the file is said now
+    if identifiers is not None:
+        settings.IDENTIFIERS.say(os.fspath(identifiers))
+    declared.declare()
     if propagate_to is not None:
         settings.PROPAGATE_HOSTS.say(",".join(propagate_to))
     if settings.THREADS.flag():

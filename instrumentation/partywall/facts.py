@@ -26,6 +26,7 @@ from partywall import (
     conventions,
     datasets,
     fingerprints,
+    identifiers,
     introductions,
     redaction,
     settings,
@@ -216,6 +217,8 @@ def add_values(
         said[attributes.VALUES_DROPPED] = values.dropped + (before if type(before) is int else 0)
     if values.cut:
         said[attributes.VALUES_MISSING] = "too long"
+    elif identifiers.in_force().missing:
+        said.setdefault(attributes.VALUES_MISSING, "bad kinds")
 
 
 def _texts(said: Attributes, events: Sequence[Event]) -> tuple[str, str]:

@@ -1,16 +1,19 @@
 """Typed identifiers in text: which ones there are, their one spelling, and their keyed fingerprint.
 
-The table `KINDS` has two readers: this module, and the collector, which renders it into SQL. So a
-pattern uses only what Python's `re` (with ASCII classes) and RE2 read alike: no look-around, no
-`\\s`, `\\w` or `\\d`, no flags. Each pattern has exactly one capturing group, the value.
+The table `KINDS` has two readers, and so have the kinds that a deployment declares (`declared.py`):
+this module, and the collector, which renders them into SQL. So a pattern uses only what Python's
+`re` (with ASCII classes) and RE2 read alike: no look-around, no `\\s`, `\\w` or `\\d`, no flags.
+Each pattern has exactly one capturing group, the value.
 """
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple
+
+Case = Literal["lower", "upper", "kept"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +22,7 @@ class Kind:
 
     A match counts if its value also matches `needs` and passes `check`. The spelling is the value
     without anything that matches `remove`, in the given letter case. `pattern` is empty for a kind
-    that has no form of its own, a plain user name: it is compared, never found. `unique` says that
-    one value belongs to one record, so that meeting it at two places is evidence that data moved.
+    that has no form of its own, a plain user name: it is compared, never found.
     """
 
     name: str
@@ -28,8 +30,12 @@ class Kind:
     needs: str = ""
     check: Literal["", "luhn"] = ""
     remove: str = ""
-    case: Literal["lower", "upper", "kept"] = "lower"
-    unique: bool = True
+    case: Case = "lower"
+
+    @property
+    def form(self) -> str:
+        """The pattern of all that was matched, wherever it was cut out: without edges of words."""
+        return self.pattern.replace(r"\b", "")
 
 
 class Identifier(NamedTuple):
@@ -72,7 +78,6 @@ KINDS: tuple[Kind, ...] = (
         "url",
         rf"(?:https?://(?:{_USER_INFO})?)?({_HOST})(?::[0-9]{{1,5}})?(?:{_REST_OF_URL})?",
         remove=r"^[Ww][Ww][Ww]\.",
-        unique=False,
     ),
     Kind(
         "iban",
@@ -90,30 +95,23 @@ KINDS: tuple[Kind, ...] = (
         "account",
         rf"(?:{_ACCOUNT_LABEL})([0-9](?:[ -]?[0-9]){{7,16}})\b",
         remove=r"[ -]",
-        unique=False,
     ),
     Kind("token", r"\b([A-Za-z0-9_-]{20,128})\b", needs=r"[0-9]", case="kept"),
     Kind("ref", r"\b([A-Za-z]{2,8}-[A-Za-z0-9]{5,18})\b", needs=r"[0-9]"),
-    Kind("user", "", unique=False),
+    Kind("user", ""),
 )
 
-FORMED: tuple[Kind, ...] = tuple(kind for kind in KINDS if kind.pattern)
-"""The kinds that can be found in text, in the order of the groups of `PATTERN`."""
+GENERIC = frozenset(("token", "ref"))
+"""The kinds that say little of their values: what is declared goes before them."""
 
-PATTERN = "|".join(f"(?:{kind.pattern})" for kind in FORMED)
-"""All patterns as one alternation: one pass over the text, one group a kind."""
-
-_BY_NAME = {kind.name: kind for kind in KINDS}
 # Python would try each pattern at each letter of plain text, which is most of a text. No pattern
 # begins in a run of words that are no label of an account, and none inside a word before a blank.
 _WORD = (
     r"(?:[b-jl-zB-JL-Z](?:[a-z]{0,30}|[a-z]{0,13}_[0-9]{1,4})|[aA](?:[abd-z][a-z]{0,29})?"
     r"|[kK](?:[a-np-z][a-z]{0,29})?|[0-9]{1,2})"
 )
-_WORDS = rf"(?:{_WORD}[ \n\",;]{{1,4}}(?::[ \"]{{1,2}})?){{1,64}}"
-_PATTERN = re.compile(rf"{_WORDS}|{PATTERN}|[A-Za-z0-9][a-z0-9]{{0,30}}[ \n]", re.ASCII)
-_NEEDS = {kind.name: re.compile(kind.needs) for kind in KINDS if kind.needs}
-_REMOVE = {kind.name: re.compile(kind.remove) for kind in KINDS if kind.remove}
+_WORDS = rf"(?:{_WORD}[ \n\",;]{{1,4}}(?::[ \"]{{1,2}})?){{1,64}}|"
+_LAST_WORD = r"|[A-Za-z0-9][a-z0-9]{0,30}[ \n]"
 _ESCAPE = re.compile(r'\\(?:[nrtbf"\\]|u[0-9A-Fa-f]{4})')
 _EDGES = " \t\r\n"
 _LOWER = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
@@ -125,37 +123,100 @@ def unescape(json: str) -> str:
     return _ESCAPE.sub(" ", json.replace("\\/", "/"))
 
 
+class Kinds:
+    """The kinds that are looked for, compiled: those of the table, and those that are declared.
+
+    What fits the form of a declared kind as a whole is of that kind. `missing` says that kinds
+    were declared which could not be read.
+    """
+
+    def __init__(self, declared: Sequence[Kind] = (), *, missing: bool = False) -> None:
+        self.declared = tuple(declared)
+        self.missing = missing
+        formed = [kind for kind in KINDS if kind.pattern]
+        self.formed = (
+            *(kind for kind in formed if kind.name not in GENERIC),
+            *self.declared,
+            *(kind for kind in formed if kind.name in GENERIC),
+        )
+        """The kinds that can be found in text, in the order of the groups of `pattern`."""
+        self.all = (*self.formed, *(kind for kind in KINDS if not kind.pattern))
+        self.pattern = "|".join(f"(?:{kind.pattern})" for kind in self.formed)
+        """All patterns as one alternation: one pass over the text, one group a kind."""
+        # A declared kind may begin with a plain word.
+        words = "" if self.declared else _WORDS
+        self._pattern = re.compile(f"{words}{self.pattern}{_LAST_WORD}", re.ASCII)
+        self._forms = [(kind, re.compile(kind.form, re.ASCII)) for kind in self.declared]
+        self._needs = {kind.name: re.compile(kind.needs) for kind in self.all if kind.needs}
+        self._remove = {kind.name: re.compile(kind.remove) for kind in self.all if kind.remove}
+        self._case = {kind.name: kind.case for kind in self.all}
+
+    def find(self, text: str) -> list[Identifier]:
+        """Return the distinct identifiers of a text in the order of their first appearance."""
+        return list(dict.fromkeys(identifier for identifier, _, _ in self.spans(text)))
+
+    def spans(self, text: str) -> Iterator[tuple[Identifier, int, int]]:
+        """Yield each identifier of a text with the place of its whole match."""
+        for match in self._pattern.finditer(text):
+            if match.lastindex is None:
+                continue
+            kind, value = self.formed[match.lastindex - 1], match[match.lastindex]
+            for declared, form in self._forms:
+                if found := form.fullmatch(match[0]):
+                    kind, value = declared, found[1]
+                    break
+            if kind.name in self._needs and not self._needs[kind.name].search(value):
+                continue
+            if kind.check and not _luhn(value):
+                continue
+            yield Identifier(kind.name, self.normalise(kind.name, value)), *match.span()
+
+    def normalise(self, kind: str, value: str) -> str:
+        """Return the one spelling of a value; of a kind that is not here, trimmed and lowered.
+
+        Letter case is ASCII only, so that Python and ClickHouse agree on every text.
+        """
+        value = value.strip(_EDGES)
+        if kind in self._remove:
+            value = self._remove[kind].sub("", value)
+        case = self._case.get(kind, "lower")
+        if case == "kept":
+            return value
+        return value.translate(_LOWER if case == "lower" else _UPPER)
+
+
+BUILT_IN = Kinds()
+"""The kinds of the table alone."""
+
+FORMED = BUILT_IN.formed
+
+_in_force = BUILT_IN
+
+
+def in_force() -> Kinds:
+    """The kinds that this process looks for."""
+    return _in_force
+
+
+def put_in_force(kinds: Kinds) -> None:
+    """Look for these kinds in this process from now on."""
+    global _in_force
+    _in_force = kinds
+
+
 def find(text: str) -> list[Identifier]:
-    """Return the distinct identifiers of a text in the order of their first appearance."""
-    return list(dict.fromkeys(identifier for identifier, _, _ in spans(text)))
+    """`Kinds.find` of the kinds in force."""
+    return _in_force.find(text)
 
 
 def spans(text: str) -> Iterator[tuple[Identifier, int, int]]:
-    """Yield each identifier of a text with the place of its whole match."""
-    for match in _PATTERN.finditer(text):
-        if match.lastindex is None:
-            continue
-        kind = FORMED[match.lastindex - 1]
-        value = match[match.lastindex]
-        if kind.name in _NEEDS and not _NEEDS[kind.name].search(value):
-            continue
-        if kind.check and not _luhn(value):
-            continue
-        yield Identifier(kind.name, normalise(kind.name, value)), *match.span()
+    """`Kinds.spans` of the kinds in force."""
+    return _in_force.spans(text)
 
 
 def normalise(kind: str, value: str) -> str:
-    """Return the one spelling of a value; a kind that the table lacks is only trimmed and lowered.
-
-    Letter case is ASCII only, so that Python and ClickHouse agree on every text.
-    """
-    value = value.strip(_EDGES)
-    if kind in _REMOVE:
-        value = _REMOVE[kind].sub("", value)
-    case = _BY_NAME[kind].case if kind in _BY_NAME else "lower"
-    if case == "kept":
-        return value
-    return value.translate(_LOWER if case == "lower" else _UPPER)
+    """`Kinds.normalise` of the kinds in force."""
+    return _in_force.normalise(kind, value)
 
 
 def _luhn(value: str) -> bool:

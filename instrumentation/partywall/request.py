@@ -11,9 +11,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
-from partywall import identifiers
 from partywall.actions import POLITE, REACH, STOP
-from partywall.identifiers import Identifier
+from partywall.identifiers import BUILT_IN, Identifier, Kinds
 from partywall.terms import SHORTEST, Hasher, lower, words
 
 ITEMS = 32
@@ -103,10 +102,13 @@ class RequestFacts:
         )
 
 
-def read_request(text: str, *keys: bytes) -> RequestFacts:
-    """Read a request's text under the keys of the store's fingerprints that are in force."""
+def read_request(text: str, *keys: bytes, kinds: Kinds = BUILT_IN) -> RequestFacts:
+    """Read a request's text under the keys of the store's fingerprints that are in force.
+
+    `kinds` are the identifiers that the store looks for.
+    """
     hashers = [Hasher(key) for key in keys]
-    return RequestFacts(tuple(_item(part, hashers) for part in parts(text)))
+    return RequestFacts(tuple(_item(part, hashers, kinds) for part in parts(text)))
 
 
 def parts(text: str) -> list[str]:
@@ -120,8 +122,8 @@ def parts(text: str) -> list[str]:
     return [text[mark.end() : end].strip() for mark, end in zip(marks, ends, strict=True)]
 
 
-def _item(text: str, hashers: Sequence[Hasher]) -> Item:
-    named = tuple(identifiers.find(text))
+def _item(text: str, hashers: Sequence[Hasher], kinds: Kinds) -> Item:
+    named = tuple(kinds.find(text))
     quoted = [lower(next(filter(None, found))) for found in _QUOTED.findall(text)]
     names = [*quoted, *_dates(text), *(found.value for found in named)]
     names += [word for phrase in quoted if len(words(phrase)) == 1 for word in words(phrase)]
@@ -156,7 +158,7 @@ def _without_addresses(text: str) -> str:
 
     A bare dotted name stays, for it may be a file.
     """
-    for found, start, end in identifiers.spans(text):
+    for found, start, end in BUILT_IN.spans(text):
         if found.kind == "email" or (found.kind == "url" and found.value != lower(text[start:end])):
             text = text[:start] + " " * (end - start) + text[end:]
     return text

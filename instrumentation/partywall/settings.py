@@ -97,6 +97,9 @@ FINGERPRINT_KEY: Final = Setting(
 FINGERPRINT_KEY_FILE: Final = Setting(
     "PARTYWALL_FINGERPRINT_KEY_FILE", "the file that holds the key of fingerprints"
 )
+IDENTIFIERS: Final = Setting(
+    "PARTYWALL_IDENTIFIERS", "the file that declares further kinds of identifiers"
+)
 CONTENT: Final = Setting(
     "PARTYWALL_CONTENT", "let prompts, arguments and results leave the process (`1` or `0`)", "0"
 )
@@ -126,6 +129,7 @@ SETTINGS: Final[tuple[Setting, ...]] = (
     TRUST_INBOUND,
     FINGERPRINT_KEY,
     FINGERPRINT_KEY_FILE,
+    IDENTIFIERS,
     CONTENT,
     TOOLS,
 )

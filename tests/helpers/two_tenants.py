@@ -33,6 +33,7 @@ def plant(store: Store, other_rows: int = OTHER_ROWS) -> None:
         if table.startswith(("current_", "otel_")) or table in (
             "schema_version",
             "fingerprint_keys",
+            "identifier_kinds",
         ):
             continue
         _insert(store, table, columns, OWN, "own", "pool-01", 2)

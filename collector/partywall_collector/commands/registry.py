@@ -8,7 +8,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, cast
 
-from partywall_collector.commands import fingerprint_key, placement, senders
+from partywall_collector.commands import fingerprint_key, identifier_kinds, placement, senders
 from partywall_collector.commands.senders import CannotRun, print_json
 from partywall_collector.commands.tables import print_table
 from partywall_collector.registry.load import Loaded, RegistryRefused, current, load
@@ -27,6 +27,7 @@ examples:
   partywall registry principal desk@msp --tenant acme --spiffe-id spiffe://msp.example/agent/desk
   partywall registry grant-key tickets@msp --tenant acme > tickets.key
   partywall registry fingerprint-key rotate --overlap 14d
+  partywall registry identifiers identifiers.jsonl --check
   partywall registry place acme --pool
 """
 
@@ -73,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
 
     senders.add_commands(commands, common)
     fingerprint_key.add_commands(commands, common)
+    identifier_kinds.add_commands(commands, common)
     placement.add_commands(commands, common)
     return parser
 

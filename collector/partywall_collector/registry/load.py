@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from partywall.identifiers import BUILT_IN
 from partywall.request import read_request
 from partywall_collector.registry.document import PROBLEMS_SHOWN, Problem
 from partywall_collector.registry.model import KINDS, Principal, Record, Session, Tenant
@@ -17,6 +18,7 @@ from partywall_collector.registry.read import Read, read_files, refuse_unknown_t
 from partywall_collector.registry.schema import RecordT, record_of, row, slots
 from partywall_collector.store import Store, statement
 from partywall_collector.store.home import Home
+from partywall_collector.store.schema import kinds_of
 
 CURRENT = statement("partywall_collector.registry.sql", "current")
 
@@ -42,7 +44,7 @@ def load(paths: Sequence[Path], store: Store | None, *, check: bool = False) -> 
 
     With `check`, or without a store, nothing is written. Raises RegistryRefused.
     """
-    reads, problems = read_files(paths)
+    reads, problems = read_files(paths, kinds_of(store) if store else BUILT_IN)
     registered = [tenant.id for tenant in current(store, Tenant)] if store else []
     problems += refuse_unknown_tenants(reads, registered)
     if problems:
@@ -56,10 +58,11 @@ def _completed(reads: Iterable[Read], store: Store) -> list[Record]:
     """Add what the files do not say: the facts of requests and the tokens that stay valid."""
     in_force = Home(store.home).fingerprint_keys().at(time.time())
     keys = [key.secret for key in in_force.arguments] if in_force else []
+    kinds = kinds_of(store)
 
     @cache  # requests of a template are the same text many times over
     def facts(text: str) -> str:
-        return read_request(text, *keys).to_json()
+        return read_request(text, *keys, kinds=kinds).to_json()
 
     tokens = {principal.id: principal.token_sha256 for principal in current(store, Principal)}
     records: list[Record] = []

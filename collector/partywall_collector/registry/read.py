@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from partywall import identifiers
+from partywall.identifiers import BUILT_IN, Kinds
 from partywall_collector.registry.document import (
     PROBLEMS_SHOWN,
     Document,
@@ -19,7 +19,7 @@ from partywall_collector.registry.document import (
     read_json_lines,
     read_yaml,
 )
-from partywall_collector.registry.model import ANY, KINDS, SINGULAR, Record, Session, Tenant, Tool
+from partywall_collector.registry.model import ANY, KINDS, SINGULAR, Record, Tenant, Tool
 from partywall_collector.registry.patterns import REGEX
 from partywall_collector.registry.schema import Form, Slot, slots
 from partywall_collector.registry.values import close_to, read_pattern, read_value, unknown
@@ -42,8 +42,11 @@ class Read:
     """What a session's request says; held until its facts are taken, never stored."""
 
 
-def read_files(paths: Sequence[Path]) -> tuple[list[Read], list[Problem]]:
-    """Read registry files; entries that repeat an id of another are a mistake."""
+def read_files(paths: Sequence[Path], kinds: Kinds = BUILT_IN) -> tuple[list[Read], list[Problem]]:
+    """Read registry files; entries that repeat an id of another are a mistake.
+
+    `kinds` are the identifiers that are looked for in the texts of requests.
+    """
     reads: list[Read] = []
     documents = [_document(path) for path in paths]
     for document in documents:
@@ -51,6 +54,9 @@ def read_files(paths: Sequence[Path]) -> tuple[list[Read], list[Problem]]:
             values = _values(entry, document)
             if values is not None:
                 text = values.pop("facts", "")
+                if text:
+                    found = ((one.kind, one.value) for one in kinds.find(text))
+                    values["named"] = tuple(dict.fromkeys((*values.get("named", ()), *found)))
                 record = KINDS[entry.kind](**values)
                 reads.append(Read(record, entry, document, text))
         if not document.entries and not document.problems:
@@ -167,9 +173,7 @@ def _values(entry: Entry, document: Document) -> dict[str, Any] | None:
     _refuse_contradictions(entry, values, document)
     if len(document.problems) > count:
         return None
-    if record is Session:
-        _name_what_the_text_names(values)
-    elif record is Tool:
+    if record is Tool:
         _tell_operation_from_argument(values)
     return values
 
@@ -278,13 +282,6 @@ def _refuse_contradictions(entry: Entry, values: dict[str, Any], document: Docum
     for name in ("id", "tenant", "owner"):
         if values.get(name) == ANY and entry.kind != "principals":
             say(name, "`*` is no name here")
-
-
-def _name_what_the_text_names(values: dict[str, Any]) -> None:
-    named = dict.fromkeys(values.get("named", ()))
-    found = identifiers.find(values.get("facts", ""))
-    named |= dict.fromkeys((identifier.kind, identifier.value) for identifier in found)
-    values["named"] = tuple(named)
 
 
 def _tell_operation_from_argument(values: dict[str, Any]) -> None:

@@ -8,9 +8,10 @@ each node decodes and routes by the same registry.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Final
 
+from partywall.identifiers import BUILT_IN, Kinds
 from partywall_collector.store.rendering import quoted, render
 from partywall_collector.store.statements import SQL, statements
 
@@ -33,10 +34,10 @@ class Cluster:
     path: str = "/clickhouse/tables"
 
 
-@cache
-def single(kind: str) -> dict[str, str]:
+@lru_cache(maxsize=16)
+def single(kind: str, identifiers: Kinds = BUILT_IN) -> dict[str, str]:
     """The statements of a kind for one server, by the name of what they make."""
-    return {name: render(text) for name, text in statements(SQL, kind).items()}
+    return {name: render(text, identifiers) for name, text in statements(SQL, kind).items()}
 
 
 def statements_of(cluster: Cluster | None = None) -> Iterator[str]:

@@ -6,28 +6,30 @@ a fact, in their order.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import lru_cache, partial
 from typing import Final
 
-from partywall import attributes, conventions, identifiers
+from partywall import attributes, conventions
 from partywall.conventions import StepRule
+from partywall.identifiers import BUILT_IN, Kind, Kinds
 from partywall_collector.store.patterns import is_all_value, whole, without_groups
 
 _HOLE: Final = re.compile(r"\$\{(\w+)(?: of (\w+))?\}")
 
 
-def render(text: str) -> str:
-    """The statement with every hole filled."""
-    return _HOLE.sub(_fill, text)
+def render(text: str, kinds: Kinds = BUILT_IN) -> str:
+    """The statement with every hole filled; `kinds` are the identifiers that it looks for."""
+    return _HOLE.sub(partial(_fill, LISTS | _lists_of(kinds)), text)
 
 
-def _fill(hole: re.Match[str]) -> str:
+def _fill(lists: Mapping[str, str], hole: re.Match[str]) -> str:
     name, column = hole.groups()
     if column:
         names: tuple[str, ...] = getattr(conventions, name)
         return ", ".join(f"partywall_said({_value(column, fact)})" for fact in names)
-    if name in LISTS:
-        return LISTS[name]
+    if name in lists:
+        return lists[name]
     return _escaped(getattr(attributes, name))
 
 
@@ -107,71 +109,81 @@ def _event_values(events: Iterable[tuple[str, str]]) -> str:
     )
 
 
-def _kinds(case: str) -> str:
-    return _list(kind.name for kind in identifiers.KINDS if kind.case == case)
+@lru_cache(maxsize=8)
+def _lists_of(kinds: Kinds) -> dict[str, str]:
+    """What is made from the kinds of identifiers."""
+    return {
+        "CHECKS": _checks(kinds),
+        "IDENTIFIERS": _escaped(without_groups(kinds.pattern)),
+        "KEPT_KINDS": _list(kind.name for kind in kinds.all if kind.case == "kept"),
+        "KIND_OF": _kind_of(kinds),
+        "NEEDS": _needs(kinds),
+        "PARTY_KINDS": _list(kind.name for kind in kinds.all),
+        "REMOVALS": _removals(kinds),
+        "UPPER_KINDS": _list(kind.name for kind in kinds.all if kind.case == "upper"),
+        "VALUES": _values(kinds),
+    }
 
 
-def _kind_of() -> str:
+def _kind_of(kinds: Kinds) -> str:
+    """What fits a declared kind is of that kind; all else is of the first kind that it fits."""
+    others = [kind for kind in kinds.formed if kind not in kinds.declared]
     return ",\n        ".join(
         f"match(found, {quoted(whole(kind.pattern))}), {quoted(kind.name)}"
-        for kind in identifiers.FORMED
+        for kind in (*kinds.declared, *others)
     )
 
 
-def _needs() -> str:
+def _needs(kinds: Kinds) -> str:
     return ",\n                ".join(
         f"its_kind = {quoted(kind.name)}, match(found, {quoted(kind.needs)})"
-        for kind in identifiers.FORMED
+        for kind in kinds.formed
         if kind.needs
     )
 
 
-def _checks() -> str:
+def _checks(kinds: Kinds) -> str:
     """Conditions that hold for whatever is of another kind; that asks for no work on it."""
     return " AND ".join(
         f"partywall_{kind.check}(if(its_kind = {quoted(kind.name)}, found, ''))"
-        for kind in identifiers.FORMED
+        for kind in kinds.formed
         if kind.check
     )
 
 
-def _values() -> str:
+def _values(kinds: Kinds) -> str:
     return ",\n                    ".join(
         f"its_kind = {quoted(kind.name)}, "
-        f"extract(if(its_kind = {quoted(kind.name)}, found, ''), {quoted(kind.pattern)})"
-        for kind in identifiers.FORMED
+        f"extract(if(its_kind = {quoted(kind.name)}, found, ''), {quoted(_cut(kind, kinds))})"
+        for kind in kinds.formed
         if not is_all_value(kind.pattern)
     )
 
 
-def _removals() -> str:
+def _cut(kind: Kind, kinds: Kinds) -> str:
+    """The pattern that cuts a value out of what was found; a declared form fits all of it."""
+    return f"^(?:{kind.form})$" if kind in kinds.declared else kind.pattern
+
+
+def _removals(kinds: Kinds) -> str:
     trimmed = "trimBoth(value, ' \\t\\r\\n')"
     return ",\n            ".join(
         f"kind = {quoted(kind.name)}, replaceRegexpAll({trimmed}, {quoted(kind.remove)}, '')"
-        for kind in identifiers.KINDS
+        for kind in kinds.all
         if kind.remove
     )
 
 
 LISTS: Final = {
-    "CHECKS": _checks(),
     "CONTENT_NAMES": _content_names(),
     "CONTENT_PREFIXES": _content_prefixes(),
     "ARGUMENT_EVENTS": _event_values(conventions.ARGUMENT_EVENTS),
     "EMPTY": _list(conventions.EMPTY),
     "HANDOFF_TOOLS": _any(conventions.HANDOFF_TOOLS),
-    "IDENTIFIERS": _escaped(without_groups(identifiers.PATTERN)),
-    "KEPT_KINDS": _kinds("kept"),
-    "KIND_OF": _kind_of(),
-    "NEEDS": _needs(),
-    "PARTY_KINDS": _list(kind.name for kind in identifiers.KINDS),
     "PRINTED_ARGUMENTS": _escaped(conventions.PRINTED_ARGUMENTS),
-    "REMOVALS": _removals(),
     "RESULT_EVENTS": _event_values(conventions.RESULT_EVENTS),
     "STEPS": _steps(),
     "TOOL_NAME_IN_SPAN_NAME": _tool_in_span_name(),
-    "UPPER_KINDS": _kinds("upper"),
-    "VALUES": _values(),
     "WRAPPED_ARGUMENTS": _escaped(conventions.WRAPPED_ARGUMENTS[1]),
     "WRAPPED_NAME": _escaped(conventions.WRAPPED_ARGUMENTS[0]),
 }

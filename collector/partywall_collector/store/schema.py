@@ -4,9 +4,12 @@ import hashlib
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Final, Protocol
 
+from partywall.declared import BadKinds, parse
 from partywall.fingerprint_keys import Keys
+from partywall.identifiers import BUILT_IN, Kinds
 from partywall_collector.store.connection import Connection
 from partywall_collector.store.ddl import KINDS, single
 from partywall_collector.store.errors import StoreUnavailable, StoreVersionMismatch
@@ -24,8 +27,9 @@ LATEST: Final = 2**32 - 1
 def prepare(connection: Connection, where: str) -> None:
     """Make what is missing and bring functions and views up to date."""
     _check(_version(connection), where)
-    tables, functions, views = (single(kind) for kind in KINDS)
-    rendering = _digest()
+    kinds = kinds_of(connection)
+    tables, functions, views = (single(kind, kinds) for kind in KINDS)
+    rendering = _digest(kinds)
     if _rendering(connection) == rendering:
         return
     for name in views:
@@ -58,7 +62,31 @@ def version_of(store: Rows) -> int | None:
 
 def is_current(store: Rows) -> bool:
     """Whether tables, functions and views are those that this build makes."""
-    return _newest(store) == (VERSION, _digest())
+    return _newest(store) == (VERSION, _digest(kinds_of(store)))
+
+
+def kinds_of(store: Rows) -> Kinds:
+    """The kinds of identifiers that the store looks for: our own, and those that are declared."""
+    return _compiled(declared_in(store))
+
+
+def declared_in(store: Rows) -> str:
+    """The kinds that are declared, as JSON lines."""
+    if store.rows("EXISTS TABLE identifier_kinds") == [{"result": 0}]:
+        return ""
+    rows = store.rows("SELECT declared FROM identifier_kinds ORDER BY put_at DESC LIMIT 1")
+    return rows[0]["declared"] if rows else ""
+
+
+@lru_cache(maxsize=8)
+def _compiled(text: str) -> Kinds:
+    try:
+        return Kinds(parse(text)) if text else BUILT_IN
+    except BadKinds as error:
+        raise StoreUnavailable(
+            f"the table identifier_kinds declares what this Partywall cannot read: {error}; use "
+            "the Partywall that declared them"
+        ) from None
 
 
 def check(connection: Connection, where: str) -> None:
@@ -141,6 +169,6 @@ def _newest(connection: Rows) -> tuple[int, str] | None:
     return (rows[0]["version"], rows[0]["rendering"]) if rows else None
 
 
-def _digest() -> str:
-    texts = [text for kind in KINDS for text in single(kind).values()]
+def _digest(kinds: Kinds) -> str:
+    texts = [text for kind in KINDS for text in single(kind, kinds).values()]
     return hashlib.sha256("\x00".join(texts).encode()).hexdigest()[:16]

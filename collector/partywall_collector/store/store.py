@@ -80,6 +80,15 @@ class Store:
         with self._pool.connection() as connection:
             schema.put_keys(connection, Home(self.home).fingerprint_keys())
 
+    def declare(self, kinds: str) -> None:
+        """Look for these kinds of identifiers, JSON lines, and for no others that were declared.
+
+        No spans may be loaded meanwhile.
+        """
+        self.insert("identifier_kinds", [{"declared": kinds}])
+        with self._pool.connection() as connection:
+            schema.prepare(connection, self.url)
+
     def insert(self, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
         """Append rows; the keys are the table's columns, what is left out takes its default."""
         if not rows:
