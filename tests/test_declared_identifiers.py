@@ -296,8 +296,7 @@ def test_a_broken_file_never_breaks_the_agent(
 
 @pytest.mark.usefixtures("restored")
 def test_arguments_have_the_same_fingerprints_in_both(store: Store) -> None:
-    """Through the unwrapping and unescaping that stands before."""
-    identifiers.put_in_force(KINDS)
+    """Through the unwrapping and unescaping that stands before; what was read before is forgotten."""
     (key,) = keys = keys_of("0123456789abcdef" * 4)
     said = {"a": "EMP-123456\npolicy no 12-34 5678", "b": ["#12345", "john1990@corp.example"]}
     text = json.dumps(said)
@@ -306,6 +305,8 @@ def test_arguments_have_the_same_fingerprints_in_both(store: Store) -> None:
         "partywall_identifiers(partywall_unescaped(partywall_arguments({text:String})))) AS found",
         {"key": key.secret.hex(), "text": text},
     )
+    assert len(fingerprints.of_arguments(keys, text).numbers) == 2
+    identifiers.put_in_force(KINDS)
     here = fingerprints.of_arguments(keys, text).numbers
     assert [str(number) for number in found[0]["found"]] == list(here)
     assert len(here) == 4

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Final
 
 from partywall import identifiers
-from partywall.identifiers import Identifier
+from partywall.identifiers import Identifier, Kinds
 
 LONGEST: Final = 16_384
 """Characters up to which a text is remembered."""
@@ -19,11 +19,11 @@ TEXTS: Final = 64
 
 def identifiers_in(text: str) -> tuple[Identifier, ...]:
     """Return the distinct identifiers of a text in the order of their first appearance."""
-    return (_remembered if len(text) <= LONGEST else _found)(text)
+    return (_remembered if len(text) <= LONGEST else _found)(text, identifiers.in_force())
 
 
-def _found(text: str) -> tuple[Identifier, ...]:
-    return tuple(identifiers.find(text))
+def _found(text: str, kinds: Kinds) -> tuple[Identifier, ...]:
+    return tuple(kinds.find(text))
 
 
 _remembered = lru_cache(maxsize=TEXTS)(_found)
