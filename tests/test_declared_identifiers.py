@@ -296,7 +296,7 @@ def test_a_broken_file_never_breaks_the_agent(
 
 @pytest.mark.usefixtures("restored")
 def test_arguments_have_the_same_fingerprints_in_both(store: Store) -> None:
-    """Through the unwrapping and unescaping that stands before; what was read before is forgotten."""
+    """Through the unescaping; what was read before is forgotten."""
     (key,) = keys = keys_of("0123456789abcdef" * 4)
     said = {"a": "EMP-123456\npolicy no 12-34 5678", "b": ["#12345", "john1990@corp.example"]}
     text = json.dumps(said)

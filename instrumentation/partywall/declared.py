@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final, cast, get_args
 
 from partywall import identifiers, settings
-from partywall.forms import BadForm, edged
+from partywall.forms import BadForm, begins, edged
 from partywall.identifiers import KINDS, Case, Kind, Kinds
 
 log = logging.getLogger("partywall")
@@ -126,7 +126,13 @@ def _kind(line: str) -> Kind:
     except BadForm as error:
         raise _Wrong("pattern", str(error)) from None
     escaped = "".join(f"\\{sign}" if sign in "\\]^-[" else sign for sign in removed)
-    return Kind(name, pattern, remove=f"[{escaped}]" if removed else "", case=_case(case))
+    return Kind(
+        name,
+        pattern,
+        remove=f"[{escaped}]" if removed else "",
+        case=_case(case),
+        begins=begins(form),
+    )
 
 
 def _pairs(pairs: list[tuple[str, object]]) -> list[tuple[str, object]]:

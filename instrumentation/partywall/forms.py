@@ -80,6 +80,11 @@ def edged(form: str, removed: str = "") -> str:
     return f"{_edge(nodes, _first, 'begins')}{form}{_edge(nodes, _last, 'ends')}"
 
 
+def begins(form: str) -> frozenset[str]:
+    """The characters that what has this form may begin with."""
+    return _first(_Reader(form).whole())
+
+
 class _Reader:
     """Reads a form from left to right."""
 

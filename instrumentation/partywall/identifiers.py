@@ -31,6 +31,8 @@ class Kind:
     check: Literal["", "luhn"] = ""
     remove: str = ""
     case: Case = "lower"
+    begins: frozenset[str] = frozenset()
+    """The characters that a declared kind begins with."""
 
     @property
     def form(self) -> str:
@@ -110,7 +112,6 @@ _WORD = (
     r"(?:[b-jl-zB-JL-Z](?:[a-z]{0,30}|[a-z]{0,13}_[0-9]{1,4})|[aA](?:[abd-z][a-z]{0,29})?"
     r"|[kK](?:[a-np-z][a-z]{0,29})?|[0-9]{1,2})"
 )
-_WORDS = rf"(?:{_WORD}[ \n\",;]{{1,4}}(?::[ \"]{{1,2}})?){{1,64}}|"
 _LAST_WORD = r"|[A-Za-z0-9][a-z0-9]{0,30}[ \n]"
 _ESCAPE = re.compile(r'\\(?:[nrtbf"\\]|u[0-9A-Fa-f]{4})')
 _EDGES = " \t\r\n"
@@ -121,6 +122,14 @@ _UPPER = str.maketrans("abcdefghijklmnopqrstuvwxyz", "ABCDEFGHIJKLMNOPQRSTUVWXYZ
 def unescape(json: str) -> str:
     """JSON as plain text: what an escape stands for never runs into the word behind it."""
     return _ESCAPE.sub(" ", json.replace("\\/", "/"))
+
+
+def _words(begins: frozenset[str]) -> str:
+    """A run of words, none of which begins as a declared kind may."""
+    if not begins.isdisjoint(' \n",;:'):
+        return ""
+    others = f"(?![{''.join(map(re.escape, sorted(begins)))}])" if begins else ""
+    return rf"(?:{others}{_WORD}[ \n\",;]{{1,4}}(?::[ \"]{{1,2}})?){{1,64}}|"
 
 
 class Kinds:
@@ -143,8 +152,8 @@ class Kinds:
         self.all = (*self.formed, *(kind for kind in KINDS if not kind.pattern))
         self.pattern = "|".join(f"(?:{kind.pattern})" for kind in self.formed)
         """All patterns as one alternation: one pass over the text, one group a kind."""
-        # A declared kind may begin with a plain word.
-        words = "" if self.declared else _WORDS
+        begins = frozenset[str]().union(*(kind.begins for kind in self.declared))
+        words = _words(begins)
         self._pattern = re.compile(f"{words}{self.pattern}{_LAST_WORD}", re.ASCII)
         self._forms = [(kind, re.compile(kind.form, re.ASCII)) for kind in self.declared]
         self._needs = {kind.name: re.compile(kind.needs) for kind in self.all if kind.needs}
