@@ -45,6 +45,7 @@ from partywall_collector.extensions import HealthCheck
 from partywall_collector.grants import Grants
 from partywall_collector.metrics import Counters
 from partywall_collector.principals import Principals
+from partywall_collector.quotas import Quotas
 from partywall_collector.receivers.http_server import HttpServer
 from partywall_collector.receivers.intake import Intake
 from partywall_collector.receivers.otlp_grpc import GrpcReceiver
@@ -94,8 +95,9 @@ class Served:
     def __init__(self, folder: Path, store: Store, limits: Limits) -> None:
         self.spool = Spool(folder, limits)
         self.principals = Principals(store, 3600)
+        self.quotas = Quotas(store, 3600)
         self.counters = Counters()
-        intake = Intake(self.spool, Repeats(), Grants(store, 3600), self.counters)
+        intake = Intake(self.spool, Repeats(), Grants(store, 3600), self.quotas, self.counters)
         chain = Chain([Registered(self.principals)], self.principals)
         local = Endpoint("127.0.0.1:0")
         app = otlp_app(intake, chain, Http(local, max_request_body_size=LIMIT))
@@ -112,6 +114,7 @@ class Served:
         self.grpc.stop()
         self.http.stop()
         self.principals.stop()
+        self.quotas.stop()
         self.spool.close()
 
     def post(

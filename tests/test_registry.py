@@ -59,6 +59,7 @@ VALUES: dict[Form, st.SearchStrategy[Any]] = {
     Form.NAMES: st.lists(texts, min_size=1, max_size=3),
     Form.FLAG: st.booleans(),
     Form.DAYS: st.integers(1, 99999),
+    Form.COUNT: st.integers(1, 999_999_999),
     Form.TIME: times,
     Form.TENANT: st.sampled_from(TENANTS),
     Form.GRANTEE: st.sampled_from([*TENANTS, "*"]),

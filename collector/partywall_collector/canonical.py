@@ -7,8 +7,8 @@ What is spooled is therefore what protobuf understood, never what the sender wro
 import base64
 import binascii
 import json
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple, cast
 
 from google.protobuf.json_format import ParseDict
@@ -18,6 +18,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 
 from partywall import attributes
+from partywall_collector.claims import count_claims
 
 GRANT = attributes.ATTESTATION_GRANT.encode()
 LONGEST_SESSION = 512
@@ -44,20 +45,22 @@ class Canonical:
     body: bytes
     spans: int
     grants: tuple[Presented, ...] = ()
+    claimed: Mapping[str, int] = field(default_factory=dict[str, int])
+    """Tenant -> how many spans claim it, where that was asked for."""
 
 
-def from_protobuf(raw: bytes) -> Canonical:
-    """The canonical form of a protobuf body."""
+def from_protobuf(raw: bytes, *, count: bool = False) -> Canonical:
+    """The canonical form of a protobuf body; with `count`, what its spans claim is counted."""
     request = ExportTraceServiceRequest()
     try:
         request.ParseFromString(raw)
     except DecodeError as error:
         raise NotOtlp(f"the body is not an OTLP ExportTraceServiceRequest: {error}") from None
-    return _canonical(request)
+    return _canonical(request, count)
 
 
-def from_json(raw: bytes | str) -> Canonical:
-    """The canonical form of a JSON body, where OTLP writes trace and span ids in hex."""
+def from_json(raw: bytes | str, *, count: bool = False) -> Canonical:
+    """As `from_protobuf`, of a JSON body, where OTLP writes trace and span ids in hex."""
     request = ExportTraceServiceRequest()
     try:
         document = json.loads(raw)
@@ -66,10 +69,10 @@ def from_json(raw: bytes | str) -> Canonical:
         ParseDict(document, request, ignore_unknown_fields=True)
     except (JsonError, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise NotOtlp(f"the body is not an OTLP trace request in JSON: {error}") from None
-    return _canonical(request)
+    return _canonical(request, count)
 
 
-def _canonical(request: ExportTraceServiceRequest) -> Canonical:
+def _canonical(request: ExportTraceServiceRequest, count: bool) -> Canonical:
     request.DiscardUnknownFields()
     grants: tuple[Presented, ...] = ()
     try:
@@ -80,7 +83,7 @@ def _canonical(request: ExportTraceServiceRequest) -> Canonical:
     except EncodeError as error:
         raise NotOtlp(f"the request cannot be written again: {error}") from None
     spans = sum(len(scope.spans) for rs in request.resource_spans for scope in rs.scope_spans)
-    return Canonical(body, spans, grants)
+    return Canonical(body, spans, grants, count_claims(request) if count else {})
 
 
 def _take_grants(request: ExportTraceServiceRequest, named: int) -> Iterator[Presented]:

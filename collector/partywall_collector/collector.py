@@ -15,6 +15,7 @@ from partywall_collector.loader import Loader
 from partywall_collector.memory import Memory
 from partywall_collector.metrics import Counters, Stats
 from partywall_collector.principals import Principals
+from partywall_collector.quotas import Quotas
 from partywall_collector.receivers.health import health_app
 from partywall_collector.receivers.http_server import HttpServer
 from partywall_collector.receivers.intake import Intake
@@ -42,6 +43,7 @@ class Collector:
         self._counters = Counters()
         self._spool: Spool | None = None
         self._principals: Principals | None = None
+        self._quotas: Quotas | None = None
         self._grpc: list[GrpcReceiver] = []
         self._http: list[HttpServer] = []
         self._ready = self._started = False
@@ -61,12 +63,14 @@ class Collector:
             loader.start()
             undo.callback(loader.stop)
             undo.callback(self._drain_at_the_end)
+            self._quotas = Quotas(self._store, self._config.refresh_interval)
+            undo.callback(self._quotas.stop)
             self._principals = Principals(self._store, self._config.refresh_interval)
             undo.callback(self._principals.stop)
             grants = Grants(self._store, self._config.refresh_interval)
             limiter = self._config.memory_limiter
             memory = Memory(limiter) if limiter else None
-            intake = Intake(self._spool, repeats, grants, self._counters, memory)
+            intake = Intake(self._spool, repeats, grants, self._quotas, self._counters, memory)
             finders = chains(self._config.authenticators, self._principals)
 
             def chain(auth: Auth) -> Chain:
@@ -124,9 +128,10 @@ class Collector:
         return len(self._principals) if self._principals else 0
 
     def refresh(self) -> None:
-        """Read the registry's principals now, instead of within the refresh interval."""
-        if self._principals:
+        """Read the registry's principals and quotas now, not within the refresh interval."""
+        if self._principals and self._quotas:
             self._principals.refresh()
+            self._quotas.refresh()
 
     def drain(self, timeout: float = STOP_PATIENCE) -> bool:
         """Wait until everything acknowledged so far is queryable; False when time runs out."""

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from partywall_collector.periodic import Periodic
 from partywall_collector.store import Store, StoreError, statement
 
 log = logging.getLogger("partywall.principals")
@@ -58,17 +59,12 @@ class Principals:
 
     def __init__(self, store: Store, refresh_interval: float) -> None:
         self._store = store
-        self._interval = refresh_interval
         self._rows: list[dict[str, Any]] = []
         self._known: Mapping[Credential, Principal] = {}
         self._read_at = 0.0
         self._reading = threading.Lock()
-        self._stopped = threading.Event()
         self.refresh()
-        self._thread = threading.Thread(
-            target=self._keep_fresh, name="partywall-principals", daemon=True
-        )
-        self._thread.start()
+        self._refreshing = Periodic(self._try_refresh, refresh_interval, "partywall-principals")
 
     def __len__(self) -> int:
         return len({who.id for (sort, *_), who in self._known.items() if sort != "name"})
@@ -93,12 +89,7 @@ class Principals:
 
     def stop(self) -> None:
         """End the refreshing."""
-        self._stopped.set()
-        self._thread.join()
-
-    def _keep_fresh(self) -> None:
-        while not self._stopped.wait(self._interval):
-            self._try_refresh()
+        self._refreshing.stop()
 
     def _try_refresh(self, oldest: float = 0.0) -> None:
         try:

@@ -12,6 +12,7 @@ from partywall_collector.grants import Grants
 from partywall_collector.memory import Memory
 from partywall_collector.metrics import Counters
 from partywall_collector.principals import Principal
+from partywall_collector.quotas import Quotas, spans_by_tenant
 from partywall_collector.receivers.refusals import Reason, Refused
 from partywall_collector.receivers.room import Room
 from partywall_collector.repeats import NOTICE, Repeats, sender
@@ -31,12 +32,14 @@ class Intake:
         spool: Spool,
         repeats: Repeats,
         grants: Grants,
+        quotas: Quotas,
         counters: Counters,
         memory: Memory | None = None,
     ) -> None:
         self._spool = spool
         self._repeats = repeats
         self._grants = grants
+        self._quotas = quotas
         self.counters = counters
         self.room = Room(spool.limits.memory_bytes, memory)
 
@@ -44,8 +47,9 @@ class Intake:
         self, principal: Principal, body: bytes, *, json: bool = False
     ) -> ExportTraceServiceResponse:
         """Return the answer when the request is on disk; raise `Refused` when it is not."""
+        read = from_json if json else from_protobuf
         try:
-            request = from_json(body) if json else from_protobuf(body)
+            request = read(body, count=self._quotas.concern(principal.tenants))
         except NotOtlp as error:
             raise Refused(Reason.INVALID, str(error)) from None
         answer = ExportTraceServiceResponse()
@@ -60,10 +64,13 @@ class Intake:
         """Return when the request is on disk; whether it was there before."""
         sha256 = hashlib.sha256(request.body).digest()
         who = sender(principal.id, principal.tenants)
+        spans = spans_by_tenant(principal.tenants, request)
 
         def append() -> Future[None]:
+            # A repeat does not come here: it was counted when it came first.
+            self._quotas.check(spans)
             grants = self._grants.judge(principal.id, request.grants, request.body)
-            return self._spool.append(
+            done = self._spool.append(
                 principal.id,
                 principal.tenants,
                 ATTESTATION,
@@ -72,6 +79,8 @@ class Intake:
                 grants,
                 sha256=sha256,
             )
+            self._quotas.charge(spans)
+            return done
 
         try:
             done, repeated = self._repeats.once(who, sha256, append)

@@ -22,6 +22,7 @@ class Reason(Enum):
     TOO_LARGE = ("too large", 8, 413)
     MEDIA_TYPE = ("media type", 3, 415)
     FULL = ("full", 8, 429)
+    QUOTA = ("quota", 8, 429)
     MEMORY = ("memory", 14, 503)
     UNAVAILABLE = ("unavailable", 14, 503)
 
@@ -30,7 +31,7 @@ class Reason(Enum):
 
     @property
     def retryable(self) -> bool:
-        return self in (Reason.FULL, Reason.MEMORY, Reason.UNAVAILABLE)
+        return self in (Reason.FULL, Reason.QUOTA, Reason.MEMORY, Reason.UNAVAILABLE)
 
 
 class Refused(Exception):

@@ -42,6 +42,14 @@ class Tenant:
         int,
         Field("After how many days its spans, calls and refused spans are deleted.", Form.DAYS),
     ] = 0
+    spans_per_minute: Annotated[
+        int,
+        Field(
+            "How many of its spans a collector takes a minute; 0 is any number.",
+            Form.COUNT,
+            key="quota.spans_per_minute",
+        ),
+    ] = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,7 @@ class Form(StrEnum):
     FLAG = "true or false"
     TIME = "time"
     DAYS = "number of days"
+    COUNT = "whole number"
     TENANT = "tenant"
     GRANTEE = "tenant or *"
     TENANTS = "list of tenants, or [*]"

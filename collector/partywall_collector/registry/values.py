@@ -114,6 +114,13 @@ def _days(slot: Slot, node: Node, say: Say) -> int | None:
     return None
 
 
+def _count(slot: Slot, node: Node, say: Say) -> int | None:
+    if isinstance(node, Scalar) and re.fullmatch(r"[0-9]{1,9}", node.text) and int(node.text):
+        return int(node.text)
+    say(node.line, "", "expected a whole number from 1 to 999999999; leave it out for no limit")
+    return None
+
+
 def _time(slot: Slot, node: Node, say: Say) -> datetime | None:
     text = read_text(node, say)
     if text is None:
@@ -240,6 +247,7 @@ _READERS: dict[Form, Callable[[Slot, Node, Say], Any]] = {
     Form.FLAG: _flag,
     Form.TIME: _time,
     Form.DAYS: _days,
+    Form.COUNT: _count,
     Form.TENANT: _text,
     Form.GRANTEE: _text,
     Form.TENANTS: _names,

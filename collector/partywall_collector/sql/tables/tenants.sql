@@ -1,7 +1,7 @@
 -- A customer whose data and records stay apart. `placement` names its partition.
 CREATE TABLE IF NOT EXISTS tenants (
     tenant_id String, name String, placement String, store_content Bool,
-    retention_days UInt32,
+    retention_days UInt32, spans_per_minute UInt32,
     recorded_at DateTime64(6, 'UTC')
 )
 ENGINE = MergeTree ORDER BY (tenant_id, recorded_at)
