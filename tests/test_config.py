@@ -47,6 +47,14 @@ def test_the_environment_names_the_store(monkeypatch: pytest.MonkeyPatch) -> Non
     assert Config.load([SHIPPED]).exporter.endpoint == "clickhouse://u:p@db:8123/partywall"
 
 
+def test_a_receiver_takes_the_signals_of_its_pipelines(tmp_path: Path) -> None:
+    """As in the stock collector: a pipeline `logs` brings governance events."""
+    assert Config.load([SHIPPED]).signals == {"otlp": {"traces", "logs"}}
+    assert load(tmp_path, GOOD.replace("    logs:", "    traces/2:")).signals == {
+        "otlp": {"traces"}
+    }
+
+
 def test_later_files_and_overrides_win_key_by_key(tmp_path: Path) -> None:
     """A second file changes what it names and leaves the rest."""
     second = tmp_path / "second.yaml"
@@ -153,8 +161,17 @@ def test_telemetry_is_accepted_and_its_log_level_used(tmp_path: Path) -> None:
             "receivers: [otlp/2]",
             "c.yaml:29: service.pipelines.traces.receivers names `otlp/2`, which is not configured",
         ),
-        ("    traces:", "    logs:", "service.pipelines.logs: only `traces` or `traces/NAME`"),
+        (
+            "    traces:",
+            "    metrics:",
+            "service.pipelines.metrics: only `traces`, `logs`, `traces/",
+        ),
         ("    traces:", "    tracer:", "service.pipelines.tracer: only `traces`"),
+        (
+            "endpoint: 127.0.0.1:4318",
+            "endpoint: 127.0.0.1:4318\n        logs_url_path: /v1/traces",
+            "receivers.otlp.protocols.http.logs_url_path is traces_url_path too",
+        ),
         ("[otlp]", "otlp", "service.pipelines.traces.receivers must be a list"),
         ("chdb://.partywall}", "chdb://.partywall", "`${` is not known; write `${env:NAME}`"),
         (
@@ -205,7 +222,7 @@ def test_a_memory_limiter_stands_first(tmp_path: Path) -> None:
             "  telemetry:",
             "    traces/b: {receivers: [otlp], processors: [tenant_router],"
             " exporters: [clickhouse]}\n  telemetry:",
-            "several limits (traces: memory_limiter, traces/b: none)",
+            "several limits (traces: memory_limiter, logs: memory_limiter, traces/b: none)",
         ),
     ],
 )

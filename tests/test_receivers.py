@@ -47,9 +47,11 @@ from partywall_collector.metrics import Counters
 from partywall_collector.principals import Principals
 from partywall_collector.quotas import Quotas
 from partywall_collector.receivers.http_server import HttpServer
-from partywall_collector.receivers.intake import Intake
+from partywall_collector.receivers.intake import Intakes
 from partywall_collector.receivers.otlp_grpc import GrpcReceiver
 from partywall_collector.receivers.otlp_http import otlp_app
+from partywall_collector.receivers.room import Room
+from partywall_collector.receivers.trace_intake import TraceIntake
 from partywall_collector.repeats import Repeats
 from partywall_collector.spool import Limits, Spool
 from partywall_collector.store import Store, open_store
@@ -97,13 +99,15 @@ class Served:
         self.principals = Principals(store, 3600)
         self.quotas = Quotas(store, 3600)
         self.counters = Counters()
-        intake = Intake(self.spool, Repeats(), Grants(store, 3600), self.quotas, self.counters)
+        grants = Grants(store, 3600)
+        traces = TraceIntake(self.spool, Repeats(), grants, self.quotas, self.counters)
+        intakes = Intakes({"traces": traces}, Room(limits.memory_bytes), self.counters)
         chain = Chain([Registered(self.principals)], self.principals)
         local = Endpoint("127.0.0.1:0")
-        app = otlp_app(intake, chain, Http(local, max_request_body_size=LIMIT))
+        app = otlp_app(intakes, chain, Http(local, max_request_body_size=LIMIT))
         self.http = HttpServer(app, local, "receivers.otlp.protocols.http.endpoint")
         self.grpc = GrpcReceiver(
-            intake, chain, Grpc(local, max_recv_msg_size_mib=1), "receivers.otlp.protocols.grpc"
+            intakes, chain, Grpc(local, max_recv_msg_size_mib=1), "receivers.otlp.protocols.grpc"
         )
         self.http.start()
         self.grpc.start()
@@ -172,6 +176,14 @@ def test_http_takes_gzip_and_an_empty_request(served: Served) -> None:
     assert served.post(b"", GOOD)[0] == 200
 
 
+def test_a_receiver_takes_only_the_signals_of_its_pipelines(served: Served) -> None:
+    """Logs are 404 and UNIMPLEMENTED where no pipeline `logs` names it, as with a stock one."""
+    assert served.post(b"", GOOD, "/v1/logs")[0] == 404
+    export: grpc.UnaryUnaryMultiCallable[bytes, bytes]
+    export = served.channel.unary_unary(EXPORT.replace("trace.v1.Trace", "logs.v1.Logs"))
+    assert export.future(b"", timeout=10).code() is grpc.StatusCode.UNIMPLEMENTED
+
+
 def test_http_takes_json(served: Served) -> None:
     """OTLP/JSON on the same port, answered in JSON."""
     body = json.dumps({"resourceSpans": []}).encode()
@@ -217,7 +229,7 @@ def test_http_refuses_with_the_status_of_the_specification(
 def test_http_answers_other_paths_and_methods_in_the_same_form(served: Served) -> None:
     """405 on GET, 404 for metrics and logs, both with a Status."""
     status, body, _ = served.post(b"", GOOD, method="GET")
-    assert (status, Status.FromString(body).message) == (405, "send traces with POST")
+    assert (status, Status.FromString(body).message) == (405, "send OTLP with POST")
     status, body, _ = served.post(b"", GOOD, path="/v1/metrics")
     assert (status, Status.FromString(body).message) == (404, "nothing is taken at /v1/metrics")
 

@@ -123,16 +123,17 @@ def _session(pairs: Iterable[KeyValue]) -> str:
 
 def _ids(document: Any) -> Iterator[tuple[dict[str, Any], str]]:
     """Each place of a JSON request that holds a trace or span id."""
-    for resource in _objects(document, "resourceSpans"):
-        for scope in _objects(resource, "scopeSpans"):
-            for span in _objects(scope, "spans"):
-                for holder in (span, *_objects(span, "links")):
+    for resource in objects(document, "resourceSpans"):
+        for scope in objects(resource, "scopeSpans"):
+            for span in objects(scope, "spans"):
+                for holder in (span, *objects(span, "links")):
                     for key in ("traceId", "spanId", "parentSpanId"):
                         if key in holder:
                             yield holder, key
 
 
-def _objects(holder: Any, key: str) -> list[dict[str, Any]]:
+def objects(holder: Any, key: str) -> list[dict[str, Any]]:
+    """The objects in a list of a JSON request."""
     if not isinstance(holder, dict):
         raise NotOtlp(f"`{key}` is looked for in something that is not an object")
     items: Any = cast("dict[str, Any]", holder).get(key) or []

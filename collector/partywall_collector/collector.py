@@ -7,9 +7,10 @@ from types import TracebackType
 from typing import Self
 
 from partywall_collector.authenticators import Chain, chains
-from partywall_collector.config import Config
+from partywall_collector.config import SIGNALS, Config
 from partywall_collector.endpoints import Auth, OtlpReceiver
 from partywall_collector.exposition import PATH, Exposition, Held, Moment, metrics_app
+from partywall_collector.governance import Governance
 from partywall_collector.grants import Grants
 from partywall_collector.loader import Loader
 from partywall_collector.memory import Memory
@@ -18,9 +19,12 @@ from partywall_collector.principals import Principals
 from partywall_collector.quotas import Quotas
 from partywall_collector.receivers.health import health_app
 from partywall_collector.receivers.http_server import HttpServer
-from partywall_collector.receivers.intake import Intake
+from partywall_collector.receivers.intake import Intake, Intakes
+from partywall_collector.receivers.log_intake import LogIntake
 from partywall_collector.receivers.otlp_grpc import GrpcReceiver
 from partywall_collector.receivers.otlp_http import otlp_app
+from partywall_collector.receivers.room import Room
+from partywall_collector.receivers.trace_intake import TraceIntake
 from partywall_collector.repeats import Repeats
 from partywall_collector.spool import MIB, Limits, Spool
 from partywall_collector.store import Store
@@ -31,7 +35,9 @@ STOP_PATIENCE = 60.0
 
 
 class Collector:
-    """Takes traces from `start` to `stop`, or within a `with` block; then everything is loaded.
+    """Takes spans and governance events from `start` to `stop`, or within a `with` block.
+
+    At the end everything is loaded.
 
     The store is the caller's: it is open before and stays open after. What could not be loaded at
     the end (a store that went away) stays in the spool and is loaded at the next start.
@@ -70,7 +76,11 @@ class Collector:
             grants = Grants(self._store, self._config.refresh_interval)
             limiter = self._config.memory_limiter
             memory = Memory(limiter) if limiter else None
-            intake = Intake(self._spool, repeats, grants, self._quotas, self._counters, memory)
+            room = Room(_limits(self._config).memory_bytes, memory)
+            intakes: dict[str, Intake] = {
+                "traces": TraceIntake(self._spool, repeats, grants, self._quotas, self._counters),
+                "logs": LogIntake(Governance(self._store), self._counters),
+            }
             finders = chains(self._config.authenticators, self._principals)
 
             def chain(auth: Auth) -> Chain:
@@ -78,7 +88,9 @@ class Collector:
 
             principals = self._principals
             for name, receiver in self._config.receivers.items():
-                self._listen(name, receiver, intake, chain, undo)
+                signals = self._config.signals[name]
+                own = {signal: intakes[signal] for signal in SIGNALS if signal in signals}
+                self._listen(name, receiver, Intakes(own, room, self._counters), chain, undo)
             for name, health in self._config.health.items():
                 app = health_app(health, lambda: self._ready)
                 server = HttpServer(app, health.endpoint, f"extensions.{name}.endpoint")
@@ -150,17 +162,17 @@ class Collector:
         self,
         name: str,
         receiver: OtlpReceiver,
-        intake: Intake,
+        intakes: Intakes,
         chain: Callable[[Auth], Chain],
         undo: ExitStack,
     ) -> None:
         path = f"receivers.{name}.protocols"
         if grpc := receiver.protocols.grpc:
-            server = GrpcReceiver(intake, chain(grpc.auth), grpc, f"{path}.grpc")
+            server = GrpcReceiver(intakes, chain(grpc.auth), grpc, f"{path}.grpc")
             undo.callback(server.stop)
             self._grpc.append(server)
         if http := receiver.protocols.http:
-            app = otlp_app(intake, chain(http.auth), http)
+            app = otlp_app(intakes, chain(http.auth), http)
             tls = Certificates(http.tls, f"{path}.http.tls").for_http() if http.tls else None
             server = HttpServer(app, http.endpoint, f"{path}.http.endpoint", tls)
             undo.callback(server.stop)

@@ -27,6 +27,8 @@ from partywall_collector.telemetry import Telemetry, read_telemetry
 
 TOP = (*COMPONENTS, "service")
 SERVICE = ("extensions", "pipelines", "telemetry")
+SIGNALS = ("traces", "logs")
+"""What a pipeline can take; logs are governance events."""
 PIPELINE = ("receivers", "processors", "exporters")
 
 
@@ -35,6 +37,8 @@ class Config:
     """What the collector runs: the components that a pipeline or the service names."""
 
     receivers: Mapping[str, OtlpReceiver]
+    signals: Mapping[str, frozenset[str]]
+    """What each receiver takes, by its name: the signals of the pipelines that name it."""
     exporter: ClickhouseExporter
     authenticators: Mapping[str, Authenticator]
     health: Mapping[str, HealthCheck]
@@ -61,7 +65,9 @@ class Config:
         )
         exporter = ClickhouseExporter(endpoint=store_url)
         known: dict[str, Authenticator] = {"registry_auth": RegistryAuth()}
-        return cls({"otlp": OtlpReceiver(protocols)}, exporter, known, {})
+        return cls(
+            {"otlp": OtlpReceiver(protocols)}, {"otlp": frozenset(SIGNALS)}, exporter, known, {}
+        )
 
     @property
     def refresh_interval(self) -> float:
@@ -99,6 +105,7 @@ def _config(root: Node) -> Config:
         check_extension(name, extension, top)
     return Config(
         receivers=running.receivers,
+        signals=running.signals,
         exporter=running.exporter,
         authenticators={
             key: item for key, item in extensions.items() if isinstance(item, Authenticator)
@@ -113,6 +120,7 @@ class _Running(NamedTuple):
     """What the pipelines name."""
 
     receivers: dict[str, OtlpReceiver]
+    signals: dict[str, frozenset[str]]
     exporter: ClickhouseExporter
     limiter: str
     """The id of the memory limiter; "" for none."""
@@ -121,18 +129,23 @@ class _Running(NamedTuple):
 def _pipelines(
     at: Node, service: Mapping[str, Node], built: Mapping[str, Mapping[str, Any]]
 ) -> _Running:
-    """The receivers that any pipeline names, and the one exporter that all of them end in."""
+    """The receivers that any pipeline names, their signals, and the one exporter of them all."""
     path = "service.pipelines"
     pipelines = mapping(service.get("pipelines"), path)
     if not pipelines:
         raise ConfigError(f"{at.where}: {path} is missing; name at least a pipeline `traces`")
     receivers: dict[str, Any] = {}
+    signals: dict[str, frozenset[str]] = {}
     exporters: dict[str, ClickhouseExporter] = {}
     limiters: dict[str, str] = {}
     for name, node in pipelines.items():
         place = f"{path}.{name}"
-        if name.partition("/")[0] != "traces":
-            raise ConfigError(f"{node.where}: {place}: only `traces` or `traces/NAME` can run here")
+        signal = name.partition("/")[0]
+        if signal not in SIGNALS:
+            raise ConfigError(
+                f"{node.where}: {place}: only `traces`, `logs`, `traces/NAME` and `logs/NAME` can"
+                " run here"
+            )
         items = mapping(node, place)
         refuse_unknown(items, PIPELINE, place)
         used = {part: _references(items, part, place, built[part]) for part in PIPELINE}
@@ -142,6 +155,8 @@ def _pipelines(
         if len(used["exporters"]) != 1:
             raise ConfigError(f"{node.where}: {place}.exporters must name one `clickhouse`")
         receivers |= used["receivers"]
+        for receiver in used["receivers"]:
+            signals[receiver] = signals.get(receiver, frozenset()) | {signal}
         exporters |= used["exporters"]
     if len(exporters) > 1:
         named = ", ".join(exporters)
@@ -149,7 +164,8 @@ def _pipelines(
             f"{at.where}: {path} end in several stores ({named}); run a collector each"
         )
     check_limiters(at.where, limiters)
-    return _Running(receivers, next(iter(exporters.values())), next(iter(limiters.values())))
+    (exporter,) = exporters.values()
+    return _Running(receivers, signals, exporter, next(iter(limiters.values())))
 
 
 def _references(

@@ -15,8 +15,8 @@ def check_processors(where: str, place: str, processors: Mapping[str, Any]) -> s
     """A pipeline routes, and first watches the memory. Returns the limiter's id, or ""."""
     if not any(isinstance(item, TenantRouter) for item in processors.values()):
         raise ConfigError(
-            f"{where}: {place}.processors lacks `tenant_router`; without it no span would"
-            " be bound to a tenant"
+            f"{where}: {place}.processors lacks `tenant_router`; without it nothing"
+            " would be bound to a tenant"
         )
     limiters = [name for name, item in processors.items() if isinstance(item, MemoryLimiter)]
     if limiters and limiters != [*processors][:1]:
@@ -78,7 +78,10 @@ def check_receiver(
                     f"{node.where}: {place} names `{wanted}`, which is no running authenticator;"
                     f" list `{wanted or 'registry_auth'}` in service.extensions"
                 )
-    cors = receiver.protocols.http.cors if receiver.protocols.http else None
+    http = receiver.protocols.http
+    if http and http.logs_url_path == http.traces_url_path:
+        raise ConfigError(f"{node.where}: {path}.http.logs_url_path is traces_url_path too")
+    cors = http.cors if http else None
     if cors and not cors.allowed_origins:
         raise ConfigError(
             f"{node.where}: {path}.http.cors.allowed_origins is missing: which pages may send?"

@@ -141,6 +141,10 @@ class Http:
     traces_url_path: str = field(
         default="/v1/traces", metadata=about("The path that takes traces.")
     )
+    logs_url_path: str = field(
+        default="/v1/logs",
+        metadata=about("The path that takes governance events, where a pipeline `logs` has it."),
+    )
     max_request_body_size: int = field(
         default=64 << 20,
         metadata=about("The largest request in bytes, before and after decompression.", least=1),
@@ -160,6 +164,9 @@ class Protocols:
 
 @dataclass(frozen=True, slots=True)
 class OtlpReceiver:
-    """Takes traces over OTLP. Every sender needs a principal: there is no open receiver."""
+    """Takes traces and governance events over OTLP.
+
+    Every sender needs a principal: there is no open receiver.
+    """
 
     protocols: Protocols = field(default_factory=Protocols)

@@ -117,6 +117,18 @@ METRICS: Final = (
         lambda now: now.stats.refused,
     ),
     Metric(
+        "otelcol_receiver_accepted_log_records_total",
+        "Governance events taken.",
+        "receiver",
+        _stat("accepted_log_records", "otlp"),
+    ),
+    Metric(
+        "otelcol_receiver_refused_log_records_total",
+        "Log records that are no such event, or a wrong one.",
+        "receiver",
+        _stat("refused_log_records", "otlp"),
+    ),
+    Metric(
         "otelcol_exporter_sent_spans_total",
         "Spans loaded into ClickHouse.",
         "exporter",

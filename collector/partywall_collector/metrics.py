@@ -17,6 +17,8 @@ class Stats:
     """Sent again after their acknowledgement was lost; acknowledged, and stored once."""
     refused: Mapping[str, int] = field(default_factory=dict[str, int])
     """Requests by the word of their `receivers.refusals.Reason`."""
+    accepted_log_records: int = 0
+    refused_log_records: int = 0
     loaded_requests: int = 0
     loaded_spans: int = 0
     loaded_segments: int = 0

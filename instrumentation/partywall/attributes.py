@@ -25,6 +25,9 @@ SESSION_PART: Final = "partywall.session.part"
 SESSION_SEQUENCE: Final = "partywall.session.sequence"
 """Number of the span within its part of the session, in order of start. int, from 1"""
 
+SESSION_OPENED: Final = "partywall.session.opened"
+"""A request opened a session; a log record that brings it into the registry. event name"""
+
 SESSION_CLOSE: Final = "partywall.session.close"
 """The record that ends a part of a session; it carries the two attributes below. span name"""
 
@@ -87,6 +90,30 @@ APPROVAL_USED: Final = "partywall.approval.used"
 
 APPROVAL_APPROVER: Final = "partywall.approval.approver"
 """Who approved, as the agent was told. string"""
+
+APPROVAL_GRANTED: Final = "partywall.approval.granted"
+"""A tenant approved something; a log record that brings it into the registry. event name"""
+
+APPROVAL_REVOKED: Final = "partywall.approval.revoked"
+"""An approval was taken back; a log record that brings it into the registry. event name"""
+
+APPROVAL_GRANTEE: Final = "partywall.approval.grantee"
+"""The tenant that is approved to act; `*` is everybody. string"""
+
+APPROVAL_DATASETS: Final = "partywall.approval.datasets"
+"""The datasets that an approval is for, as patterns of the registry. string[]"""
+
+APPROVAL_PARTIES: Final = "partywall.approval.parties"
+"""The parties that an approval is for, as patterns of the registry. string[]"""
+
+APPROVAL_OPERATIONS: Final = "partywall.approval.operations"
+"""The operations that an approval is for; none is all. string[]"""
+
+APPROVAL_TIME: Final = "partywall.approval.time"
+"""When the approval begins, or when it was taken back. int, unix milliseconds"""
+
+APPROVAL_EXPIRES: Final = "partywall.approval.expires"
+"""When the approval ends. int, unix milliseconds"""
 
 POLICY_ID: Final = "partywall.policy.id"
 """The policy that decided about the call. string"""

@@ -72,6 +72,8 @@ def _table(said: Mapping[str, Any]) -> str:
         return f"{said[f'{what}_spans']:,.0f} spans in {said[f'{what}_requests']:,.0f} requests"
 
     full = said["queue_size"] / said["queue_capacity"]
+    taken, refused = said["accepted_log_records"], said["refused_log_records"]
+    events = f"{taken:,.0f} taken, {refused:,.0f} log records refused"
     queue = f"{said['queue_segments']:,.0f} segments, {said['queue_size'] / 1e6:,.1f} MB"
     rows = [
         ("state", "takes spans" if said["ready"] else "takes no spans"),
@@ -80,6 +82,7 @@ def _table(said: Mapping[str, Any]) -> str:
         ("taken", count("accepted")),
         ("repeated", count("repeated")),
         ("refused", _counts(said["refused_requests"], "requests")),
+        ("events", events),
         ("loaded", f"{said['sent_spans']:,.0f} spans in {said['loaded_segments']:,.0f} segments"),
         ("failed loads", f"{said['failed_loads']:,.0f}"),
         ("queue", f"{queue} ({full:.1%} full)"),

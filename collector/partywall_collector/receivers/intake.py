@@ -1,94 +1,32 @@
-"""What both protocols do with a request: is it OTLP, is it on disk; or why not."""
+"""What both protocols hand a request to, whatever its signal."""
 
-import hashlib
-import logging
-from concurrent.futures import Future
-from concurrent.futures import TimeoutError as Timeout
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
 
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+from google.protobuf.message import Message
 
-from partywall_collector.canonical import Canonical, NotOtlp, from_json, from_protobuf
-from partywall_collector.grants import Grants
-from partywall_collector.memory import Memory
 from partywall_collector.metrics import Counters
 from partywall_collector.principals import Principal
-from partywall_collector.quotas import Quotas, spans_by_tenant
-from partywall_collector.receivers.refusals import Reason, Refused
 from partywall_collector.receivers.room import Room
-from partywall_collector.repeats import NOTICE, Repeats, sender
-from partywall_collector.spool import Spool, SpoolError, SpoolFull
-
-log = logging.getLogger("partywall.receiver")
-ATTESTATION = "A1"
-"""The sender is authenticated by the transport; a session's grant may raise it to A2."""
-DISK_PATIENCE = 30.0
 
 
-class Intake:
-    """The way of a request from a protocol to the spool. Thread-safe."""
+class Intake(Protocol):
+    """The way of the requests of one signal. Thread-safe."""
 
-    def __init__(
-        self,
-        spool: Spool,
-        repeats: Repeats,
-        grants: Grants,
-        quotas: Quotas,
-        counters: Counters,
-        memory: Memory | None = None,
-    ) -> None:
-        self._spool = spool
-        self._repeats = repeats
-        self._grants = grants
-        self._quotas = quotas
-        self.counters = counters
-        self.room = Room(spool.limits.memory_bytes, memory)
+    def admit(self, principal: Principal) -> None:
+        """Raise `Refused`, before the message is read, for who may not send this signal."""
+        ...
 
-    def take(
-        self, principal: Principal, body: bytes, *, json: bool = False
-    ) -> ExportTraceServiceResponse:
-        """Return the answer when the request is on disk; raise `Refused` when it is not."""
-        read = from_json if json else from_protobuf
-        try:
-            request = read(body, count=self._quotas.concern(principal.tenants))
-        except NotOtlp as error:
-            raise Refused(Reason.INVALID, str(error)) from None
-        answer = ExportTraceServiceResponse()
-        if request.spans and self._spool_it(principal, request):
-            self.counters.add(repeated_requests=1, repeated_spans=request.spans)
-            answer.partial_success.error_message = NOTICE
-        else:
-            self.counters.add(accepted_requests=1, accepted_spans=request.spans)
-        return answer
+    def take(self, principal: Principal, body: bytes, *, json: bool = False) -> Message:
+        """Return the answer when the request is safe; raise `Refused` when it is not taken."""
+        ...
 
-    def _spool_it(self, principal: Principal, request: Canonical) -> bool:
-        """Return when the request is on disk; whether it was there before."""
-        sha256 = hashlib.sha256(request.body).digest()
-        who = sender(principal.id, principal.tenants)
-        spans = spans_by_tenant(principal.tenants, request)
 
-        def append() -> Future[None]:
-            # A repeat does not come here: it was counted when it came first.
-            self._quotas.check(spans)
-            grants = self._grants.judge(principal.id, request.grants, request.body)
-            done = self._spool.append(
-                principal.id,
-                principal.tenants,
-                ATTESTATION,
-                request.body,
-                request.spans,
-                grants,
-                sha256=sha256,
-            )
-            self._quotas.charge(spans)
-            return done
+@dataclass(frozen=True, slots=True)
+class Intakes:
+    """The signals that a receiver takes (`traces`, `logs`), and what all receivers share."""
 
-        try:
-            done, repeated = self._repeats.once(who, sha256, append)
-            done.result(DISK_PATIENCE)
-            return repeated
-        except SpoolFull as error:
-            raise Refused(Reason.FULL, str(error)) from None
-        except SpoolError as error:
-            raise Refused(Reason.UNAVAILABLE, str(error)) from None
-        except Timeout:
-            raise Refused(Reason.UNAVAILABLE, "the disk did not answer in time") from None
+    by_signal: Mapping[str, Intake]
+    room: Room
+    counters: Counters

@@ -1,4 +1,4 @@
-"""OTLP/gRPC: the trace service's Export, and the health service."""
+"""OTLP/gRPC: Export of the trace and the logs service, and the health service."""
 
 import logging
 import threading
@@ -14,12 +14,15 @@ from partywall_collector.authenticators import Chain, Sender
 from partywall_collector.endpoints import Grpc
 from partywall_collector.receivers.encodings import GZIP, gunzip
 from partywall_collector.receivers.http_server import cannot_listen
-from partywall_collector.receivers.intake import Intake
+from partywall_collector.receivers.intake import Intake, Intakes
 from partywall_collector.receivers.refusals import Reason, Refused, retry_info
 from partywall_collector.tls import Certificates, spiffe_id
 
 log = logging.getLogger("partywall.receiver")
-SERVICE = "opentelemetry.proto.collector.trace.v1.TraceService"
+SERVICES: Final = {
+    "traces": "opentelemetry.proto.collector.trace.v1.TraceService",
+    "logs": "opentelemetry.proto.collector.logs.v1.LogsService",
+}
 THREADS = 16
 WAITING = 256
 """Calls that may wait for a thread. Their bodies are not read yet; HTTP/2 windows bound them."""
@@ -38,14 +41,17 @@ Behaviour = Callable[[Iterator[bytes], grpc.ServicerContext], bytes]
 class GrpcReceiver:
     """Serves from `start` to `stop`; `key` is the YAML key of the protocol."""
 
-    def __init__(self, intake: Intake, auth: Chain, settings: Grpc, key: str) -> None:
-        self._intake = intake
+    def __init__(self, intakes: Intakes, auth: Chain, settings: Grpc, key: str) -> None:
+        self._intakes = intakes
         self._auth = auth
         self._limit = settings.max_recv_msg_size_mib << 20
         self._health = health.HealthServicer()
         threads = ThreadPoolExecutor(THREADS, thread_name_prefix="partywall-grpc")
         self._server = grpc.server(threads, options=_options(settings))
-        methods = {f"/{SERVICE}/Export": self._export}
+        methods = {
+            f"/{SERVICES[signal]}/Export": self._export(intake)
+            for signal, intake in intakes.by_signal.items()
+        }
         self._server.add_generic_rpc_handlers((_Waiting(methods, self._busy),))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)  # pyright: ignore[reportUnknownMemberType] - generated without types
         try:
@@ -59,7 +65,7 @@ class GrpcReceiver:
         self.endpoint = f"{settings.endpoint.rpartition(':')[0]}:{port}"
 
     def start(self) -> None:
-        for service in ("", SERVICE):
+        for service in ("", *(SERVICES[signal] for signal in self._intakes.by_signal)):
             self._health.set(service, health_pb2.HealthCheckResponse.SERVING)
         self._server.start()
 
@@ -68,12 +74,18 @@ class GrpcReceiver:
         self._health.enter_graceful_shutdown()
         self._server.stop(STOP_PATIENCE).wait()
 
-    def _export(self, bodies: Iterator[bytes], context: grpc.ServicerContext) -> bytes:
-        """The serialised ExportTraceServiceResponse once the request is on disk."""
+    def _export(self, intake: Intake) -> Behaviour:
+        """Export of one signal: the serialised response once the request is taken."""
+        return lambda bodies, context: self._answer(intake, bodies, context)
+
+    def _answer(
+        self, intake: Intake, bodies: Iterator[bytes], context: grpc.ServicerContext
+    ) -> bytes:
         try:
             # The sender is checked before its message is read.
             principal = self._auth.admit(_sender(context))
-            with self._intake.room.lease() as lease:
+            intake.admit(principal)
+            with self._intakes.room.lease() as lease:
                 raw = next(bodies, None)
                 if raw is None:
                     raise Refused(Reason.INVALID, "the call brings no message")
@@ -82,7 +94,7 @@ class GrpcReceiver:
                     opened = gunzip(raw, self._limit)
                     lease.grow(max(0, len(opened) - len(raw)))
                     raw = opened
-                return self._intake.take(principal, raw).SerializeToString()
+                return intake.take(principal, raw).SerializeToString()
         except Refused as error:
             refused = error
         except Exception:
@@ -94,7 +106,7 @@ class GrpcReceiver:
         self._refuse(Refused(Reason.FULL, "too many calls wait; come back"), context)
 
     def _refuse(self, refused: Refused, context: grpc.ServicerContext) -> NoReturn:
-        self._intake.counters.refuse(refused.reason.word)
+        self._intakes.counters.refuse(refused.reason.word)
         trailers = [("grpc-status-details-bin", refused.status().SerializeToString())]
         if refused.reason.retryable:
             # The Python exporters read the pause only here.

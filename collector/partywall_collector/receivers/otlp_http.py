@@ -1,6 +1,7 @@
-"""OTLP/HTTP: `POST /v1/traces` with protobuf or JSON, plain, gzip or zstd."""
+"""OTLP/HTTP: `POST /v1/traces` and `/v1/logs`: protobuf or JSON, plain, gzip or zstd."""
 
 import logging
+from collections.abc import Awaitable, Callable
 
 from anyio import CapacityLimiter, to_thread
 from google.protobuf.json_format import MessageToJson
@@ -17,7 +18,7 @@ from partywall_collector.endpoints import Http
 from partywall_collector.receivers.cors import with_cors
 from partywall_collector.receivers.encodings import ENCODINGS
 from partywall_collector.receivers.http_server import PEER
-from partywall_collector.receivers.intake import Intake
+from partywall_collector.receivers.intake import Intake, Intakes
 from partywall_collector.receivers.refusals import RETRY_AFTER, Reason, Refused, too_large
 from partywall_collector.receivers.room import Lease
 
@@ -27,32 +28,42 @@ JSON = "application/json"
 THREADS = 16
 
 
-def otlp_app(intake: Intake, auth: Chain, settings: Http) -> ASGIApp:
+def otlp_app(intakes: Intakes, auth: Chain, settings: Http) -> ASGIApp:
     """The application of one receiver."""
-    receiver = _Traces(intake, auth, settings.max_request_body_size)
+    receiver = _Receiver(intakes, auth, settings.max_request_body_size)
+    paths = {"traces": settings.traces_url_path, "logs": settings.logs_url_path}
     app = Starlette(
-        routes=[Route(settings.traces_url_path, receiver.export, methods=["POST"])],
+        routes=[
+            Route(paths[signal], receiver.export(intake), methods=["POST"])
+            for signal, intake in intakes.by_signal.items()
+        ],
         exception_handlers={HTTPException: receiver.no_route, Exception: receiver.broken},
     )
     return with_cors(app, settings.cors) if settings.cors else app
 
 
-class _Traces:
-    def __init__(self, intake: Intake, auth: Chain, limit: int) -> None:
-        self._intake = intake
+class _Receiver:
+    def __init__(self, intakes: Intakes, auth: Chain, limit: int) -> None:
+        self._intakes = intakes
         self._auth = auth
         self._limit = limit
         self._threads = CapacityLimiter(THREADS)
 
-    async def export(self, request: Request) -> Response:
-        try:
-            return await self._export(request)
-        except Refused as refused:
-            return self._refusal(request, refused)
+    def export(self, intake: Intake) -> Callable[[Request], Awaitable[Response]]:
+        """The endpoint of one signal."""
 
-    async def _export(self, request: Request) -> Response:
+        async def answer(request: Request) -> Response:
+            try:
+                return await self._export(intake, request)
+            except Refused as refused:
+                return self._refusal(request, refused)
+
+        return answer
+
+    async def _export(self, intake: Intake, request: Request) -> Response:
         # The sender is checked before its body is read.
         principal = await to_thread.run_sync(self._auth.admit, _sender(request))
+        intake.admit(principal)
         media_type = _media_type(request)
         if media_type not in (PROTOBUF, JSON):
             raise Refused(
@@ -65,12 +76,12 @@ class _Traces:
                 f"Content-Encoding must be gzip, zstd or identity, not `{encoding}`",
             )
         raw = bytearray()
-        with self._intake.room.lease() as lease:
+        with self._intakes.room.lease() as lease:
 
             def take() -> bytes:
                 body = ENCODINGS[encoding](raw, self._limit)
                 lease.grow(max(0, len(body) - len(raw)))
-                answer = self._intake.take(principal, body, json=media_type == JSON)
+                answer = intake.take(principal, body, json=media_type == JSON)
                 return _written(answer, media_type)
 
             await self._read(request, raw, lease)
@@ -89,7 +100,7 @@ class _Traces:
             raise Refused(Reason.INVALID, "the sender went away") from None
 
     def _refusal(self, request: Request, refused: Refused) -> Response:
-        self._intake.counters.refuse(refused.reason.word)
+        self._intakes.counters.refuse(refused.reason.word)
         headers: dict[str, str] = {}
         if refused.reason.retryable:
             headers["Retry-After"] = str(RETRY_AFTER)
@@ -105,7 +116,7 @@ class _Traces:
         """404 and 405 with the body that OTLP asks for."""
         assert isinstance(error, HTTPException)
         if error.status_code == Reason.METHOD.http:
-            refused = Refused(Reason.METHOD, "send traces with POST")
+            refused = Refused(Reason.METHOD, "send OTLP with POST")
         else:
             refused = Refused(Reason.NOT_FOUND, f"nothing is taken at {request.url.path}")
         return self._refusal(request, refused)

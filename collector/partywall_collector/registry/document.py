@@ -1,7 +1,7 @@
 """Registry files as trees that remember their lines; whatever is no honest file is refused here."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -119,6 +119,11 @@ def read_yaml(path: Path) -> Node:
         raise UnreadableFile(f"not YAML: {error.problem or error.context}", line) from None
     except yaml.YAMLError as error:
         raise UnreadableFile(f"not YAML: {' '.join(str(error).split())}") from None
+
+
+def tree_of(value: Mapping[str, Any]) -> Node:
+    """The tree of an entry that is no file's."""
+    return _json_node(_DECODER.decode(json.dumps(value)), 0, 0)
 
 
 def read_json_lines(path: Path) -> Iterator[tuple[int, Node | str]]:

@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -51,12 +51,13 @@ def load(paths: Sequence[Path], store: Store | None, *, check: bool = False) -> 
         raise RegistryRefused(sorted(problems, key=lambda problem: (problem.file, problem.line)))
     if check or store is None:
         return Loaded(read=_counts(read.record for read in reads))
-    return write(_completed(reads, store), store)
+    return write(completed(reads, store), store)
 
 
-def _completed(reads: Iterable[Read], store: Store) -> list[Record]:
+def completed(reads: Sequence[Read], store: Store) -> list[Record]:
     """Add what the files do not say: the facts of requests and the tokens that stay valid."""
-    in_force = Home(store.home).fingerprint_keys().at(time.time())
+    texts = any(read.text for read in reads)
+    in_force = Home(store.home).fingerprint_keys().at(time.time()) if texts else None
     keys = [key.secret for key in in_force.arguments] if in_force else []
     kinds = kinds_of(store)
 
@@ -64,7 +65,9 @@ def _completed(reads: Iterable[Read], store: Store) -> list[Record]:
     def facts(text: str) -> str:
         return read_request(text, *keys, kinds=kinds).to_json()
 
-    tokens = {principal.id: principal.token_sha256 for principal in current(store, Principal)}
+    named = any(isinstance(read.record, Principal) for read in reads)
+    principals = current(store, Principal) if named else []
+    tokens = {principal.id: principal.token_sha256 for principal in principals}
     records: list[Record] = []
     for read in reads:
         record = read.record
@@ -87,12 +90,17 @@ def write(records: Sequence[Record], store: Store) -> Loaded:
     for kind in KINDS:
         ours = [record for record in records if record.kind == kind]
         if ours:
-            loaded.written[kind] = _write_kind(kind, ours, store)
+            loaded.written[kind] = append(kind, ours, _rows(store, KINDS[kind]), store)
     return loaded
 
 
-def _write_kind(kind: str, records: Iterable[Record], store: Store) -> int:
-    stored = _rows(store, KINDS[kind])
+def append(
+    kind: str, records: Iterable[Record], stored: Sequence[Mapping[str, Any]], store: Store
+) -> int:
+    """Append the records of one kind that differ from those in force; return how many do.
+
+    `stored` are the rows of the same names, the newest of each last.
+    """
     identity = [slot for slot in slots(KINDS[kind]) if slot.identifies]
     in_force: dict[tuple[Any, ...], Record] = {}
     newest = datetime.fromtimestamp(0, UTC)

@@ -50,19 +50,24 @@ def read_files(paths: Sequence[Path], kinds: Kinds = BUILT_IN) -> tuple[list[Rea
     reads: list[Read] = []
     documents = [_document(path) for path in paths]
     for document in documents:
-        for entry in document.entries:
-            values = _values(entry, document)
-            if values is not None:
-                text = values.pop("facts", "")
-                if text:
-                    found = ((one.kind, one.value) for one in kinds.find(text))
-                    values["named"] = tuple(dict.fromkeys((*values.get("named", ()), *found)))
-                record = KINDS[entry.kind](**values)
-                reads.append(Read(record, entry, document, text))
+        found = (read_entry(entry, document, kinds) for entry in document.entries)
+        reads += [read for read in found if read]
         if not document.entries and not document.problems:
             document.problem(0, "", "holds no entries; known kinds: " + ", ".join(KINDS))
     _refuse_repeated(reads)
     return reads, [problem for document in documents for problem in document.problems]
+
+
+def read_entry(entry: Entry, document: Document, kinds: Kinds = BUILT_IN) -> Read | None:
+    """Read one entry, with the identifiers in its text; mistakes are noted in the document."""
+    values = _values(entry, document)
+    if values is None:
+        return None
+    text = values.pop("facts", "")
+    if text:
+        found = ((one.kind, one.value) for one in kinds.find(text))
+        values["named"] = tuple(dict.fromkeys((*values.get("named", ()), *found)))
+    return Read(KINDS[entry.kind](**values), entry, document, text)
 
 
 def refuse_unknown_tenants(reads: Iterable[Read], registered: Iterable[str]) -> list[Problem]:
