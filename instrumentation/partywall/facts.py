@@ -123,18 +123,21 @@ class FactsExporter(SpanExporter):
 
     def _passes(self, span: ReadableSpan, said: Attributes, events: Sequence[Event]) -> bool:
         """Whether a span may leave as it is; most do, and need not be made anew."""
-        content = self._content
+        if span.status.description or not redaction.is_clean(span.name):
+            return False
+        resource, links = span.resource, _spans.links(span)
         return (
-            redaction.passes(said, content)
-            and not span.status.description
-            and redaction.is_clean(span.name)
-            and all(
-                redaction.is_clean(event.name) and redaction.passes(event.attributes or {}, content)
-                for event in events
-            )
-            and all(redaction.passes(link.attributes or {}, content) for link in _spans.links(span))
-            and self._clean(span.resource) is span.resource
+            redaction.passes(said, self._content)
+            and self._clean(resource) is resource
+            and (not events or all(map(self._event_passes, events)))
+            and (not links or all(map(self._part_passes, links)))
         )
+
+    def _event_passes(self, event: Event) -> bool:
+        return redaction.is_clean(event.name) and self._part_passes(event)
+
+    def _part_passes(self, part: Event | Link) -> bool:
+        return redaction.passes(part.attributes or {}, self._content)
 
     def _wait(self, span: ReadableSpan, found: Touched) -> None:
         parent = span.parent

@@ -8,15 +8,15 @@ taken in the process, so that no content has to leave it. The collector takes th
 import re
 import struct
 from base64 import b64encode
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from itertools import islice
 from typing import Final, Literal, NamedTuple
 
 from partywall import attributes, identifiers
-from partywall.identifiers import Identifier
+from partywall.identifiers import Identifier, Kinds
 from partywall.passages import Passage, passages, strings
-from partywall.remembered import LONGEST, TEXTS, identifiers_in
+from partywall.remembered import LONGEST, TEXTS, Found, identifiers_in, in_quotes
 from partywall.terms import Hasher, lower, words
 
 MOST: Final = 128
@@ -32,6 +32,7 @@ SHORT: Final = 256
 
 Rank = Literal["scalar", "text"]
 
+_UNKNOWN: Final[Mapping[str, Found]] = {}
 _TYPED = re.compile(r"[@.]|[0-9]{2}")
 _NAME = re.compile(r"(?:[A-Za-z][A-Za-z0-9._-]{1,31}|[A-Z][a-z]+(?: [A-Z][a-z]+){1,2})\Z")
 _NOT_NAMES = frozenset(("true", "false", "null", "none"))
@@ -71,21 +72,27 @@ def own(arguments: str) -> Own:
 def argument_terms(key: bytes, arguments: str) -> list[int]:
     """Hashes of the words in the short arguments, and `=word` of each that is one word."""
     found: dict[int, None] = {}
+    kinds = identifiers.in_force()
     for value in strings(arguments):
         if 3 <= _size(value) <= 128:
-            found |= dict.fromkeys(_argument_terms(key, value))
+            found |= dict.fromkeys(_argument_terms(key, kinds, value))
             if len(found) >= MOST_ARGUMENT_TERMS:
                 break
     return list(found)[:MOST_ARGUMENT_TERMS]
 
 
-def introductions(said: Sequence[Passage]) -> list[Introduction]:
-    """Whom a result names: typed identifiers, then names of fields, then names in texts."""
+def introductions(said: Sequence[Passage], quoted: Mapping[str, Found]) -> list[Introduction]:
+    """Whom a result names: typed identifiers, then names of fields, then names in texts.
+
+    `quoted` holds the identifiers of those passages that have been searched before.
+    """
     found: dict[Introduction, None] = {}
     named: dict[Introduction, None] = {}
     capitalised: dict[Introduction, None] = {}
+    kinds = identifiers.in_force()
     for record, whole, text in said:
-        reading = (_reading if len(text) <= SHORT else _read)(text, whole)
+        read = _reading if len(text) <= SHORT else _read
+        reading = read(kinds, text, whole, quoted.get(text))
         for rank, kind, value in reading.identifiers:
             found[Introduction(record, rank, kind, value)] = None
         if reading.name:
@@ -119,11 +126,16 @@ def argument_facts(key: bytes, arguments: str) -> dict[str, str | int]:
 
 def result_facts(key: bytes, arguments: str, result: str) -> dict[str, str | int]:
     """The attributes that carry whom a result brings in and the terms of its records."""
-    said, named = (_remembered if len(result) <= LONGEST else _told)(result)
-    if not named:
-        return {}
-    known = own(arguments)
-    found = [one for one in named if one[2:] not in known]
+    taken = _taken if len(result) <= LONGEST else _taken.__wrapped__
+    return dict(taken(key, identifiers.in_force(), own(arguments), result))
+
+
+@lru_cache(maxsize=TEXTS)
+def _taken(key: bytes, _kinds: Kinds, known: Own, result: str) -> Mapping[str, str | int]:
+    said = passages(result)
+    is_json = result.lstrip().startswith(("[", "{"))
+    quoted = in_quotes(identifiers.unescape(result)) if is_json else _UNKNOWN
+    found = [one for one in introductions(said, quoted) if one[2:] not in known]
     if not found:
         return {}
     carried: dict[str, str | int] = {
@@ -136,15 +148,6 @@ def result_facts(key: bytes, arguments: str, result: str) -> dict[str, str | int
             [term for _, term in terms], [record for record, _ in terms]
         )
     return carried
-
-
-def _told(result: str) -> tuple[list[Passage], list[Introduction]]:
-    """What a result says, and whom it names."""
-    said = passages(result)
-    return said, introductions(said)
-
-
-_remembered = lru_cache(maxsize=TEXTS)(_told)
 
 
 def _packed(numbers: Sequence[int], records: Sequence[int] = ()) -> str:
@@ -174,9 +177,9 @@ def _hasher(key: bytes) -> Hasher:
 
 
 @lru_cache(maxsize=4096)
-def _argument_terms(key: bytes, value: str) -> tuple[int, ...]:
+def _argument_terms(key: bytes, kinds: Kinds, value: str) -> tuple[int, ...]:
     lowered = lower(value)
-    found = (one.value for one in identifiers_in(value))
+    found = (one.value for one in kinds.find(value))
     return _hasher(key).of_short((lowered, f"={lowered}", *words(value), *found))
 
 
@@ -185,9 +188,11 @@ def _field_terms(key: bytes, value: str) -> tuple[int, ...]:
     return _hasher(key).of_short((lower(value), *words(value)))
 
 
-def _read(text: str, whole: bool) -> Reading:
+def _read(kinds: Kinds, text: str, whole: bool, known: Found | None) -> Reading:
     """Read one passage."""
-    typed = identifiers_in(text) if _TYPED.search(text) else ()
+    typed: Found = ()
+    if known != () and _TYPED.search(text):
+        typed = tuple(kinds.find(text)) if known is None else known
     lowered = lower(text) if whole and _NAME.match(text) else ""
     # A short field is a name or none; a longer one may hold some.
     is_field = whole and _size(text) <= 32

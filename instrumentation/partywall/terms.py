@@ -32,15 +32,14 @@ def lower(text: str) -> str:
 def words(text: str) -> list[str]:
     """Return the distinct words of a text: joined ones ("team-minutes.docx"), then their parts."""
     text = lower(text)
-    found = dict.fromkeys(_JOINED.findall(text))
+    found: list[str] = _JOINED.findall(text)
     if _MARK.search(text):  # else no word has parts
-        found = dict.fromkeys(word.strip(MARKS) for word in found)
-        found |= dict.fromkeys(_PARTS.findall(text))
-    return [
-        word
-        for word in found
-        if len(word) >= SHORTEST or len(word.encode("utf-8", "surrogatepass")) >= SHORTEST
-    ]
+        found = [*[word.strip(MARKS) for word in found], *_PARTS.findall(text)]
+    return [word for word in dict.fromkeys(found) if len(word) >= SHORTEST or _is_long(word)]
+
+
+def _is_long(word: str) -> bool:
+    return not word.isascii() and len(word.encode("utf-8", "surrogatepass")) >= SHORTEST
 
 
 class Hasher:

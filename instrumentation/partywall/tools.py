@@ -21,11 +21,12 @@ from opentelemetry.util.types import AttributeValue
 from partywall import attributes, conventions, fingerprints, identifiers, introductions, settings
 from partywall import policy as policies
 from partywall._wrap import check_function, wrap
-from partywall.datasets import Operation
+from partywall.datasets import LONGEST_ID, Operation
 from partywall.errors import BindingError
 from partywall.facts import add_values
 from partywall.fingerprint_keys import in_force
 from partywall.sessions import current_session
+from partywall.tool_rules import MOST_PARTIES, PARTY_KINDS
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -34,14 +35,6 @@ OPERATIONS: Final[tuple[str, ...]] = get_args(Operation)
 
 SCOPE: Final = "partywall"
 """Name of our instrumentation scope."""
-
-PARTY_KINDS: Final = tuple(kind.name for kind in identifiers.KINDS)
-
-MOST_PARTIES: Final = 64
-"""Parties of one call."""
-
-LONGEST_ID: Final = 1024
-"""A dataset id is cut here: an argument of any length may stand in a template."""
 
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
