@@ -26,6 +26,9 @@ def test_the_engine_parses_every_statement_for_a_cluster_and_every_role(store: S
         (row,) = store.rows("SELECT formatQuery({sql:String}) AS sql", {"sql": text})
         assert row["sql"]
     assert all("ON CLUSTER 'main \\'eu\\''" in text for text in statements_of(CLUSTER))
+    policies = [text for text in tenant_statements("acme", CLUSTER) if "ROW POLICY" in text]
+    assert [text for text in policies if " ON spans_local FOR SELECT" in text]
+    assert not [text for text in policies if re.search(r" ON (spans|calls) ", text)]
 
 
 def test_a_cluster_shards_what_is_a_tenants_and_copies_the_rest() -> None:

@@ -20,6 +20,7 @@ from partywall_collector.metrics import Counters
 from partywall_collector.spool import Spool
 from partywall_collector.spool_files import Segment, envelopes_of
 from partywall_collector.store import QueryFailed, Store, StoreError, statement
+from partywall_collector.store.altering import alter
 
 log = logging.getLogger("partywall.loader")
 QUERIES = "partywall_collector.sql.loader"
@@ -121,7 +122,7 @@ class Loader:
         except TornFrame:
             log.warning("a segment is damaged; its whole envelopes are loaded")
         for name in ("forget_spans", "forget_calls", "forget_quarantine"):
-            self._store.command(statement(QUERIES, name), {"received_at": stamps})
+            alter(self._store, statement(QUERIES, name), {"received_at": stamps})
 
     def _quarantine(self, segment: Segment, data: bytes, error: QueryFailed) -> None:
         """Give up on the one envelope of a segment, and say so in a row."""

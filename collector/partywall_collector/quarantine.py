@@ -27,6 +27,7 @@ from partywall_collector.registry.load import current
 from partywall_collector.registry.model import ANY, Principal, Tenant
 from partywall_collector.spool_files import sync_folder, write_whole
 from partywall_collector.store import QueryFailed, Store, statement
+from partywall_collector.store.altering import alter
 
 log = logging.getLogger("partywall.quarantine")
 QUERIES: Final = "partywall_collector.sql.quarantine"
@@ -171,7 +172,7 @@ class Quarantine:
         """Take back what a load of these requests may have left."""
         for name in ("forget_spans", "forget_calls", "forget_quarantine"):
             query = statement("partywall_collector.sql.loader", name)
-            self._store.command(query, {"received_at": list(stamps)})
+            alter(self._store, query, {"received_at": list(stamps)})
 
     @contextmanager
     def _alone(self) -> Generator[None]:

@@ -7,7 +7,7 @@ comes from `row_policies`, as for the embedded engine.
 from collections.abc import Iterator
 from typing import Final
 
-from partywall_collector.store.ddl import Cluster
+from partywall_collector.store.ddl import Cluster, is_sharded, on_cluster
 from partywall_collector.store.rendering import quoted
 from partywall_collector.store.row_policies import tables, views
 
@@ -22,7 +22,7 @@ _WRITES: Final = (
 
 def operator_statements(cluster: Cluster | None = None) -> Iterator[str]:
     """The roles of the collector and of the operator's readers."""
-    on = _on(cluster)
+    on = on_cluster(cluster)
     for role in (COLLECTOR, OPERATOR):
         yield f"CREATE ROLE IF NOT EXISTS {role}{on}"
     yield f"GRANT{on} {_WRITES} ON * TO {COLLECTOR}"
@@ -30,9 +30,9 @@ def operator_statements(cluster: Cluster | None = None) -> Iterator[str]:
     for each in tables():
         readers = [COLLECTOR] if each.secret else [COLLECTOR, OPERATOR]
         if not each.secret:
-            yield f"GRANT{on} SELECT ON {each.table} TO {OPERATOR}"
+            yield from _may_read(each.table, OPERATOR, cluster)
         yield (
-            f"CREATE ROW POLICY OR REPLACE partywall_all{on} ON {each.table} "
+            f"CREATE ROW POLICY OR REPLACE partywall_all{on} ON {_kept(each.table, cluster)} "
             f"FOR SELECT USING 1 TO {', '.join(readers)}"
         )
     for view in views():
@@ -41,7 +41,7 @@ def operator_statements(cluster: Cluster | None = None) -> Iterator[str]:
 
 def tenant_statements(tenant: str, cluster: Cluster | None = None) -> Iterator[str]:
     """The role of one tenant's readers, who see its rows of the tables that have tenants."""
-    on = _on(cluster)
+    on = on_cluster(cluster)
     role = _identifier(f"partywall_tenant_{tenant}")
     yield f"CREATE ROLE IF NOT EXISTS {role}{on}"
     yield (
@@ -51,10 +51,10 @@ def tenant_statements(tenant: str, cluster: Cluster | None = None) -> Iterator[s
     )
     for each in tables():
         if each.tenant_column:
-            yield f"GRANT{on} SELECT ON {each.table} TO {role}"
+            yield from _may_read(each.table, role, cluster)
             yield (
-                f"CREATE ROW POLICY OR REPLACE {role}{on} ON {each.table} FOR SELECT "
-                f"USING {each.tenant_column} = {quoted(tenant)} TO {role}"
+                f"CREATE ROW POLICY OR REPLACE {role}{on} ON {_kept(each.table, cluster)} "
+                f"FOR SELECT USING {each.tenant_column} = {quoted(tenant)} TO {role}"
             )
     for view in views():
         yield f"GRANT{on} SELECT ON {view} TO {role}"
@@ -65,8 +65,14 @@ def tenant_statements(tenant: str, cluster: Cluster | None = None) -> Iterator[s
     )
 
 
-def _on(cluster: Cluster | None) -> str:
-    return f" ON CLUSTER {quoted(cluster.name)}" if cluster else ""
+def _may_read(table: str, role: str, cluster: Cluster | None) -> Iterator[str]:
+    for name in dict.fromkeys((table, _kept(table, cluster))):
+        yield f"GRANT{on_cluster(cluster)} SELECT ON {name} TO {role}"
+
+
+def _kept(table: str, cluster: Cluster | None) -> str:
+    """Where the rows are: a policy of a Distributed table is an error of each query of it."""
+    return f"{table}_local" if cluster and is_sharded(table) else table
 
 
 def _identifier(text: str) -> str:

@@ -3,6 +3,7 @@
 from typing import Final
 
 from partywall_collector.store import schema
+from partywall_collector.store.altering import alter
 from partywall_collector.store.ddl import columns, single
 from partywall_collector.store.errors import StoreVersionMismatch
 from partywall_collector.store.statements import SQL, statements
@@ -71,6 +72,6 @@ def migrate(store: Store) -> list[str]:
             f"{OLDEST - 1} on: name a new --store and load it again"
         )
     for text in steps.values():
-        store.command(text)
+        alter(store, text)
     store.insert("schema_version", [{"version": schema.VERSION, "rendering": ""}])
     return list(steps)

@@ -43,8 +43,30 @@ def single(kind: str, identifiers: Kinds = BUILT_IN) -> dict[str, str]:
 def statements_of(cluster: Cluster | None = None) -> Iterator[str]:
     """All statements in the order in which they run."""
     for kind in KINDS:
-        for text in single(kind).values():
-            yield from _on(cluster, text) if cluster else [text.strip()]
+        for texts in made(kind, cluster).values():
+            yield from texts
+
+
+def made(
+    kind: str, cluster: Cluster | None = None, identifiers: Kinds = BUILT_IN
+) -> dict[str, list[str]]:
+    """The statements of a kind, by the name of what they make."""
+    return {
+        name: [*_on(cluster, text)] if cluster else [text.strip()]
+        for name, text in single(kind, identifiers).items()
+    }
+
+
+def is_sharded(table: str) -> bool:
+    """Whether each shard of a cluster has its own rows of a table."""
+    if table not in single("tables") or _MERGE_TREE.search(single("tables")[table]) is None:
+        return False
+    return {"placement", "tenant_id"} <= {*columns(table)} and table != "tenants"
+
+
+def on_cluster(cluster: Cluster | None) -> str:
+    """What stands behind a name in a statement that is for all nodes; nothing for one server."""
+    return f" ON CLUSTER {quoted(cluster.name)}" if cluster else ""
 
 
 @cache
@@ -71,11 +93,11 @@ def _on(cluster: Cluster, text: str) -> Iterator[str]:
     if head is None:
         raise ValueError(f"a statement begins in a way that is not known: {text[:80]!r}")
     name = head[2]
-    everywhere = f" ON CLUSTER {quoted(cluster.name)}"
+    everywhere = on_cluster(cluster)
     if not _MERGE_TREE.search(text):
         yield f"{text[: head.end()]}{everywhere}{text[head.end() :]}".strip()
         return
-    sharded = "placement" in columns(name) and "tenant_id" in columns(name) and name != "tenants"
+    sharded = is_sharded(name)
     kept = f"{name}_local" if sharded else name
     shard, replica = ("{shard}", "{replica}") if sharded else ("all", "{shard}-{replica}")
     path = f"{cluster.path}/{shard}/{{database}}/{name}"

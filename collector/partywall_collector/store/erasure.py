@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from partywall_collector.store.altering import alter
 from partywall_collector.store.blinding import blinded, mentions, sides
 from partywall_collector.store.errors import StoreError
 from partywall_collector.store.row_policies import tables
@@ -156,8 +157,10 @@ def _deleted(
     for table, condition in conditions.items():
         count = store.rows(f"SELECT count() AS n FROM {table} WHERE {condition}", params)[0]["n"]
         if count and not dry_run:
-            store.command(
-                f"ALTER TABLE {table} DELETE WHERE {condition} SETTINGS mutations_sync = 2", params
+            alter(
+                store,
+                f"ALTER TABLE {table} DELETE WHERE {condition} SETTINGS mutations_sync = 2",
+                params,
             )
         done.append(Erased(table, count))
     return done

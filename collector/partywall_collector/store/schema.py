@@ -1,6 +1,7 @@
 """Makes the tables, functions and views of a store, and refuses the tables of another version."""
 
 import hashlib
+import itertools
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -10,8 +11,9 @@ from typing import Any, Final, Protocol
 from partywall.declared import BadKinds, parse
 from partywall.fingerprint_keys import Keys
 from partywall.identifiers import BUILT_IN, Kinds
+from partywall_collector.store.altering import cluster_of
 from partywall_collector.store.connection import Connection
-from partywall_collector.store.ddl import KINDS, single
+from partywall_collector.store.ddl import KINDS, made, on_cluster, single
 from partywall_collector.store.errors import StoreUnavailable, StoreVersionMismatch
 
 VERSION: Final = 3
@@ -28,19 +30,20 @@ def prepare(connection: Connection, where: str) -> None:
     """Make what is missing and bring functions and views up to date."""
     _check(_version(connection), where)
     kinds = kinds_of(connection)
-    tables, functions, views = (single(kind, kinds) for kind in KINDS)
     rendering = _digest(kinds)
     if _rendering(connection) == rendering:
         return
+    cluster = cluster_of(connection)
+    tables, functions, views = (made(kind, cluster, kinds) for kind in KINDS)
+    everywhere = on_cluster(cluster)
     for name in views:
-        connection.command(f"DROP VIEW IF EXISTS {name} SYNC")
-    for name, text in tables.items():
-        if text.rstrip().endswith("ENGINE = Null"):
-            connection.command(f"DROP TABLE IF EXISTS {name} SYNC")
-        connection.command(text)
-    for text in functions.values():
-        connection.command(text)
-    for text in views.values():
+        connection.command(f"DROP VIEW IF EXISTS {name}{everywhere} SYNC")
+    for name, texts in tables.items():
+        if texts[0].endswith("ENGINE = Null"):
+            connection.command(f"DROP TABLE IF EXISTS {name}{everywhere} SYNC")
+        for text in texts:
+            connection.command(text)
+    for text in itertools.chain(*functions.values(), *views.values()):
         connection.command(text)
     connection.command(
         "INSERT INTO schema_version (version, rendering) VALUES ({version:UInt32}, {text:String})",

@@ -1,0 +1,2 @@
+-- Rows of before count as loaded now, once and for all.
+ALTER TABLE spans MATERIALIZE COLUMN loaded_at SETTINGS mutations_sync = 2
