@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, Final
 
+from partywall_collector.commands import store_kafka as kafka
 from partywall_collector.commands import store_tables as tables
 from partywall_collector.commands.registry import DEFAULT_STORE
 from partywall_collector.commands.tables import print_table
@@ -19,6 +20,7 @@ examples:
   partywall store init --store clickhouse://user:password@host/partywall
   partywall store check && partywall store migrate
   partywall store ddl --cluster main --roles --tenant acme | clickhouse-client -mn
+  partywall store kafka --broker kafka:9092 --topic otlp_spans --principal gateway --tenant acme
   partywall store reader add acme
   partywall store reader list
   partywall store retain --dry-run
@@ -53,9 +55,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     common.add_argument("--json", action="store_true", help="print one JSON object")
     commands = parser.add_subparsers(
-        required=True, metavar="init | check | migrate | ddl | reader | retain | erase"
+        required=True, metavar="init | check | migrate | ddl | kafka | reader | retain | erase"
     )
     tables.add_commands(commands, common)
+    kafka.add_command(commands, common)
     _add_erasing_commands(commands, common)
     reader = commands.add_parser("reader", help="readers of one tenant's rows, for this endpoint")
     _add_reader_commands(reader, common)
