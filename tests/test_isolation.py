@@ -150,6 +150,17 @@ ONCE: Final = [
     "SELECT * FROM spans ORDER BY toUInt8(name)",
     "SELECT * FROM spans AS a JOIN spans AS b ON toUInt8(a.name) = toUInt8(b.name)",
     "SELECT * FROM calls WHERE toUInt8(arrayJoin(actor_chain)) = 1",
+    # tables inside of functions and of other tables
+    "SELECT * FROM viewExplain('EXPLAIN', '', (SELECT * FROM ledger))",
+    "SELECT * FROM (EXPLAIN indexes = 1 SELECT * FROM spans)",
+    "SELECT * FROM viewIfPermitted(SELECT * FROM ledger ELSE null('a String'))",
+    "SELECT * FROM numbers((SELECT count() FROM ledger))",
+    "SELECT * FROM values('a String', (SELECT groupArray(evidence) FROM ledger))",
+    "SELECT * FROM mergeTreeAnalyzeIndexes('default', 'spans')",
+    "FROM ledger SELECT *",
+    "SELECT COLUMNS(_part, name) FROM spans",
+    "SELECT hasColumnInTable('default', 'ledger', 'evidence')",
+    "SELECT currentRoles(), enabledRoles(), currentProfiles(), getSetting('log_comment')",
     # other ways to speak
     "SELECT 1; SELECT * FROM calls",
     "SET log_comment = 'writer'",
@@ -286,6 +297,27 @@ def test_nothing_around_the_tables_tells_a_tenant_of_another(
     status, text = ask(endpoint, acme, attack.replace("{other}", OTHER))
     assert not leaks(status, text), text[:2000]
     assert "root:" not in text
+
+
+def test_an_error_proposes_no_table_of_a_like_name(
+    owner: Store, endpoint: Endpoint, acme: Account
+) -> None:
+    """The engine knows them all; the operator is told."""
+    owner.command(f"CREATE TABLE made_for_{CANARY} (a UInt8) ENGINE = Memory")
+    misspelt = f"made_for_{CANARY[:-1]}"
+    try:
+        for sql in (
+            f"SELECT * FROM {misspelt}",
+            f"SELECT * FROM default.{misspelt}",
+            f"SELECT count() FROM (SELECT * FROM {misspelt}) AS x",
+            f"DESCRIBE {misspelt}",
+        ):
+            status, text = ask(endpoint, acme, sql)
+            assert status != 200
+            assert not leaks(status, text), text
+        assert CANARY in ask(endpoint, endpoint.reader, f"SELECT * FROM {misspelt}")[1]
+    finally:
+        owner.command(f"DROP TABLE made_for_{CANARY}")
 
 
 @pytest.mark.parametrize("settings", SETTINGS, ids=str)

@@ -115,7 +115,8 @@ def test_the_command_prints_statements_and_the_schema(capsys: pytest.CaptureFixt
     assert "message Request" in capsys.readouterr().out
     assert main(words) == 2
     assert "name the brokers" in capsys.readouterr().err
-    for wrong in ({"name": "a b"}, {"consumers": 0}):
-        good: dict[str, Any] = {"brokers": ["k"], "topic": "t", "principal": "p", "tenants": ["a"]}
+    good: dict[str, Any] = {"brokers": ["k"], "topic": "t", "principal": "p", "tenants": ["a"]}
+    wrongs: list[dict[str, Any]] = [{"name": "a b"}, {"consumers": 0}]
+    for wrong in wrongs:
         with pytest.raises(NotATopic):
             list(Topic(**good | wrong).statements())

@@ -72,6 +72,9 @@ SESSION_NOT_FOUND: Final = 372
 _NOT_STREAMED: Final = "Streaming query is not supported"
 # Errors that speak of the statement. Of any other a tenant is told the code: the text may hold a
 # value of a row, or of a partition, that is not its own.
+_HINT: Final = re.compile(r"\s*Maybe you meant.*?(\?|\]\.?)", re.DOTALL)
+"""The engine knows tables of like names, also those that a tenant may not know of."""
+
 _ABOUT_THE_STATEMENT: Final = frozenset(
     {
         42,
@@ -264,6 +267,8 @@ def _translated(caller: Caller) -> Generator[None]:
         found = _CODE.search(str(error))
         code = int(found[1]) if found else 1002
         text = str(error)
+        if caller.tenant:
+            text = _HINT.sub("", text)
         if caller.tenant and code not in _ABOUT_THE_STATEMENT:
             text = (
                 f"Code: {code}. DB::Exception: the statement failed while it ran; what the engine "
