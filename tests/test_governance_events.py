@@ -215,7 +215,7 @@ def test_a_request_is_read_once_and_its_text_is_not_stored(
 
 
 BAD: dict[str, tuple[ProtoRecord, str]] = {
-    "no event": (ProtoRecord(time_unix_nano=NS), "only governance events are taken"),
+    "no event": (ProtoRecord(time_unix_nano=NS), "are taken: this log record has no event name"),
     "other log": (event("app.started", {}), "only governance events are taken"),
     "typo": (event("partywall.credential.revoke", {}), f"did you mean '{a.CREDENTIAL_REVOKED}'"),
     "no id": (event(a.CREDENTIAL_REVOKED, {}), f"{a.CREDENTIAL_ID}: is missing"),

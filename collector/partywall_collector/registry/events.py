@@ -140,9 +140,11 @@ class Said:
 
 def said(record: LogRecord) -> Said:
     """Read a log record; raises `BadEvent`. Attributes that are not ours are left alone."""
-    event = EVENTS.get(_name(record))
+    named = _name(record)
+    event = EVENTS.get(named)
     if event is None:
-        raise BadEvent("only governance events are taken", unknown("event", _name(record), EVENTS))
+        why = unknown("event", named, EVENTS) if named else "this log record has no event name"
+        raise BadEvent("only governance events are taken", why)
     wanted = {slot.key: slot for slot in slots(event.record)}
     keys: dict[str, Node] = {}
     for name, value in _attributes(record):
