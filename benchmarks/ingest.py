@@ -37,8 +37,10 @@ from partywall import fingerprint_keys
 from partywall_collector.collector import Collector
 from partywall_collector.config import Config
 from partywall_collector.store import Store, open_store
+from partywall_collector.store.home import Home
 
 TOKEN = "load"
+KEY = "5a" * 32
 TABLES = ("spans", "calls")
 ONE_BLOCK = {
     "max_threads": 1,
@@ -82,6 +84,14 @@ def client(endpoint: str, kind: Kind, options: argparse.Namespace) -> Generator[
             return json.loads(out)
 
         yield send
+
+
+def new_store(folder: Path) -> Store:
+    """An empty store with the key that the clients have; facts under another one do not count."""
+    home = Home(folder)
+    home.make()
+    home.write_fingerprint_keys(fingerprint_keys.parse(KEY))
+    return open_store(f"chdb://{folder}", role="owner")
 
 
 def register(store: Store, tenants: int, pools: int) -> Mapping[str, str]:
@@ -132,7 +142,7 @@ def by_hand(
     store: Store, stock: Any, placements: Mapping[str, str], kind: Kind, options: argparse.Namespace
 ) -> float:
     """CPU seconds by hand."""
-    key = fingerprint_keys.parse("5a" * 32)
+    key = fingerprint_keys.parse(KEY)
     server = ByHand(stock, placements, options.spans, key)
     with client(server.endpoint, kind, options) as send:
         cost = Cost()
@@ -249,10 +259,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--overload", action="store_true")
     parser.add_argument("--seconds", type=float, default=20, help="of overload")
     options = parser.parse_args(argv)
-    os.environ["PARTYWALL_FINGERPRINT_KEY"] = "5a" * 32
+    os.environ["PARTYWALL_FINGERPRINT_KEY"] = KEY
     with (
         tempfile.TemporaryDirectory(prefix="partywall-ingest-") as folder,
-        open_store(f"chdb://{folder}/home", role="owner") as store,
+        new_store(Path(folder)) as store,
     ):
         placements = register(store, options.tenants, options.pools)
         if options.overload:

@@ -1,7 +1,9 @@
 """What ClickHouse makes of a segment: spans, calls, or quarantine with a reason."""
 
+import base64
 import json
 import os
+import struct
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -16,7 +18,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyVa
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from partywall import attributes as a
-from partywall import identifiers
+from partywall import fingerprint_keys, identifiers
 from partywall_collector.envelope import Envelope, frame
 from partywall_collector.store import QueryFailed, Store, open_store
 
@@ -386,6 +388,38 @@ def test_fingerprints_that_a_span_brings_along_win(store: Store) -> None:
     """An agent with our SDK took them where the content was."""
     row = call(store, "send", "AB-12345", values={a.VALUES_IN: ["7", str(2**64 - 1), "no number"]})
     assert row["values_in"] == [7, 2**64 - 1]
+
+
+FACTS: dict[str, str | list[str]] = {
+    a.ARGUMENT_TERMS: base64.b64encode(struct.pack("<2Q", 3, 2**64 - 1)).decode(),
+    a.INTRODUCES: "user text:" + base64.b64encode(struct.pack("<QHB", 5, 1, 1)).decode(),
+    a.RECORD_TERMS: base64.b64encode(struct.pack("<QH", 6, 1)).decode(),
+    a.VALUES_IN: ["7"],
+    a.VALUES_OUT: ["8", "9"],
+}
+"""What the SDK takes of a call, and `calls` has columns for."""
+
+
+@pytest.mark.parametrize("where", ["a call", "no call", "a call under another key"])
+def test_a_fact_is_stored_once(store: Store, where: str) -> None:
+    """In a column of `calls` where it counts there; else in the attributes of its span."""
+    key = bytes.fromhex((store.home / "fingerprint.key").read_text())
+    tenants(store, "acme")
+    said: dict[str, str | list[str]] = {a.TENANT_ID: "acme", "url.path": "/"} | FACTS
+    said[a.VALUES_EPOCH] = "abcdef01" if "another" in where else fingerprint_keys.epoch(key)
+    said["gen_ai.operation.name"] = "chat" if where == "no call" else "execute_tool"
+    load(store, span(said))
+    row = only(store, "SELECT attributes, attribute_types, dropped_content FROM spans")
+    left = set(said) - set(FACTS) if where == "a call" else set(said)
+    assert set(row["attributes"]) == left
+    assert set(row["attribute_types"]) == left & {a.VALUES_IN, a.VALUES_OUT}
+    assert row["dropped_content"] == 0
+    if where == "a call":
+        stored = only(store, "SELECT * FROM calls")
+        assert stored["argument_terms"] == [3, 2**64 - 1]
+        assert [found["value"] for found in stored["introduces"]] == [5]
+        assert stored["record_terms"] == [{"record": 1, "term": 6}]
+        assert (stored["values_in"], stored["values_out"]) == ([7], [8, 9])
 
 
 def test_a_span_that_is_no_call_is_only_a_span(store: Store) -> None:

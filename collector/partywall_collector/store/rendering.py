@@ -15,6 +15,15 @@ from partywall.conventions import StepRule
 from partywall.identifiers import BUILT_IN, Kind, Kinds
 from partywall_collector.store.patterns import is_all_value, whole, without_groups
 
+FACTS_OF_CALLS: Final = (
+    attributes.ARGUMENT_TERMS,
+    attributes.INTRODUCES,
+    attributes.RECORD_TERMS,
+    attributes.VALUES_IN,
+    attributes.VALUES_OUT,
+)
+"""What our SDK takes of a call and `calls` has columns for."""
+
 _HOLE: Final = re.compile(r"\$\{(\w+)(?: of (\w+))?\}")
 
 
@@ -179,6 +188,7 @@ LISTS: Final = {
     "CONTENT_PREFIXES": _content_prefixes(),
     "ARGUMENT_EVENTS": _event_values(conventions.ARGUMENT_EVENTS),
     "EMPTY": _list(conventions.EMPTY),
+    "FACTS_OF_CALLS": _list(FACTS_OF_CALLS),
     "HANDOFF_TOOLS": _any(conventions.HANDOFF_TOOLS),
     "PRINTED_ARGUMENTS": _escaped(conventions.PRINTED_ARGUMENTS),
     "RESULT_EVENTS": _event_values(conventions.RESULT_EVENTS),

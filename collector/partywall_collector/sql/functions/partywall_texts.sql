@@ -1,5 +1,7 @@
 -- The attributes of a span, resource, event or link as text by name.
 CREATE OR REPLACE FUNCTION partywall_texts AS (attributes) ->
-    mapFromArrays(
-        tupleElement(attributes, 'key'),
-        arrayMap(any_value -> partywall_text(any_value), tupleElement(attributes, 'value')))
+    CAST(
+        (
+            tupleElement(attributes, 'key'),
+            arrayMap(any_value -> partywall_text(any_value), tupleElement(attributes, 'value')))
+        AS Map(LowCardinality(String), String))

@@ -31,16 +31,19 @@ WITH
             tools.rules[transform(tool, tools.names, arrayEnumerate(tools.names), 0)] AS rule,
             partywall_arguments(said_arguments) AS arguments,
             partywall_body(result) AS body,
-            arrayMap(
-                name -> partywall_strings(attributes[name], attribute_types[name]),
-                ['${ACTOR_CHAIN}', '${PARTY_ID}', '${VALUES_IN}', '${VALUES_OUT}']) AS lists,
+            [
+                partywall_strings(attributes['${ACTOR_CHAIN}'], attribute_types['${ACTOR_CHAIN}']),
+                partywall_strings(attributes['${PARTY_ID}'], attribute_types['${PARTY_ID}']),
+                partywall_strings(attributes['${VALUES_IN}'], attribute_types['${VALUES_IN}']),
+                partywall_strings(attributes['${VALUES_OUT}'], attribute_types['${VALUES_OUT}'])] AS lists,
             -- Facts that the span brought along count; without them they are taken from content.
-            arrayMap(
-                name -> partywall_brought(attributes, name, secret),
-                ['${ARGUMENT_TERMS}', '${INTRODUCES}', '${RECORD_TERMS}']) AS brought,
-            partywall_brought_terms(brought[1]) AS brought_terms,
-            partywall_brought_introductions(brought[2]) AS brought_introductions,
-            partywall_brought_record_terms(brought[3]) AS brought_record_terms
+            partywall_epoch_fits(attributes, secret) AS is_brought,
+            partywall_brought_terms(
+                if(is_brought, attributes['${ARGUMENT_TERMS}'], '')) AS brought_terms,
+            partywall_brought_introductions(
+                if(is_brought, attributes['${INTRODUCES}'], '')) AS brought_introductions,
+            partywall_brought_record_terms(
+                if(is_brought, attributes['${RECORD_TERMS}'], '')) AS brought_record_terms
         FROM said
     ),
     parsed AS (

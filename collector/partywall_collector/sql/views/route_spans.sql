@@ -1,6 +1,9 @@
--- Accepted spans, whole but for content that the tenant does not have stored.
+-- Accepted spans, whole but for content that the tenant does not have stored, and the facts of a call
+-- that `route_calls` puts into columns.
 CREATE MATERIALIZED VIEW route_spans TO spans AS
 WITH
+    (SELECT any(secret) FROM current_fingerprint_keys WHERE of_results HAVING count() > 0) AS secret,
+    step IN ('tool', 'handoff') AND partywall_epoch_fits(decoded.attributes, secret) AS in_calls,
     arrayMap(event -> (
         event.time,
         event.name,
@@ -12,7 +15,7 @@ WITH
         link.trace_state,
         partywall_kept(link.attributes, store_content),
         partywall_kept(link.attribute_types, store_content)), decoded.links) AS kept_links,
-    partywall_kept(decoded.attributes, store_content) AS kept_attributes,
+    partywall_stored(decoded.attributes, store_content, in_calls) AS stored_attributes,
     partywall_kept(decoded.resource, store_content) AS kept_resource,
     if(store_content, decoded.status_message, '') AS kept_status_message
 SELECT
@@ -26,13 +29,13 @@ SELECT
     trace_state, flags,
     toUInt32OrZero(decoded.attributes['${SESSION_SEQUENCE}']) AS sequence,
     service, scope_name, scope_version,
-    kept_attributes AS attributes,
-    partywall_kept(decoded.attribute_types, store_content) AS attribute_types,
+    stored_attributes AS attributes,
+    partywall_stored(decoded.attribute_types, store_content, in_calls) AS attribute_types,
     kept_resource AS resource,
     partywall_kept(decoded.resource_types, store_content) AS resource_types,
     kept_events AS events,
     kept_links AS links,
-    length(decoded.attributes) - length(kept_attributes)
+    if(store_content, 0, arrayCount(name -> partywall_is_content(name), mapKeys(decoded.attributes)))
         + length(decoded.resource) - length(kept_resource)
         + arraySum(event -> length(event.attributes), decoded.events)
         - arraySum(event -> length(event.3), kept_events)
