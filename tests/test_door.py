@@ -20,6 +20,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from partywall_collector.collector import Collector
 from partywall_collector.commands.collect import main
 from partywall_collector.config import Config
+from partywall_collector.quarantine import Filter, Quarantine
 from partywall_collector.receivers import otlp_grpc
 from partywall_collector.receivers.encodings import gunzip, unzstd
 from partywall_collector.receivers.refusals import Reason, Refused
@@ -169,6 +170,37 @@ def test_a_gateway_names_the_tenant_of_a_request(store: Store, collector: Collec
     assert stored(store, collector, "lies") == ([], ["foreign tenant"])
     assert stored(store, collector, "theirs") == ([], [])
     assert stored(store, collector, "any") == (["third"], [])
+
+
+def test_what_names_no_tenant_belongs_to_the_one_that_a_gateway_chose(
+    store: Store, collector: Collector
+) -> None:
+    """A claim of its own counts more; without the header there is no default tenant."""
+    gateway = ("authorization", "Bearer gateway")
+    chosen = gateway, ("x-scope-orgid", "acme")
+    for name, claims, headers in (
+        ("silent", (), chosen),
+        ("of another", ("fjord",), chosen),
+        ("unchosen", (), (gateway,)),
+    ):
+        assert call(collector, body(name, *claims), *headers) == ("OK", "")
+    assert stored(store, collector, "silent") == (["acme"], [])
+    assert stored(store, collector, "of another") == ([], ["foreign tenant"])
+    assert stored(store, collector, "unchosen") == ([], ["no tenant"])
+    query = "SELECT attestation, attributes FROM spans WHERE name = 'silent'"
+    assert store.rows(query) == [{"attestation": "A1", "attributes": {}}]
+
+
+def test_what_a_gateway_chose_is_not_forgotten_in_quarantine(
+    store: Store, collector: Collector
+) -> None:
+    """A tenant that was registered too late gets its spans, though they do not name it."""
+    headers = ("authorization", "Bearer fleet"), ("x-scope-orgid", "later")
+    assert call(collector, body("early"), *headers) == ("OK", "")
+    assert stored(store, collector, "early") == ([], ["unknown tenant"])
+    write([Tenant(id="later")], store)
+    Quarantine(store).release(Filter(tenant="later"))
+    assert stored(store, collector, "early") == (["later"], [])
 
 
 def test_a_gateway_sends_the_same_for_another_tenant(store: Store, collector: Collector) -> None:

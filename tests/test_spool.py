@@ -73,7 +73,7 @@ def test_any_bytes_are_either_envelopes_or_torn(noise: bytes) -> None:
 def test_a_field_of_a_newer_version_is_passed_over() -> None:
     """After a downgrade an acknowledged envelope is still an envelope."""
     head, body = frame(Envelope("agents", ("acme",), "A1", 7, b"body"))
-    extra = b"\x42\x02hi" + b"\x40\x96\x01" + b"\x49" + bytes(8) + b"\x55" + bytes(4)
+    extra = b"\x4a\x02hi" + b"\x40\x96\x01" + b"\x49" + bytes(8) + b"\x55" + bytes(4)
     longer = bytes((head[0] + len(extra),)) + extra + head[1:] + body
     [(_, envelope)] = read(longer)
     assert envelope == Envelope("agents", ("acme",), "A1", 7, b"body")

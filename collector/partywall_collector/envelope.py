@@ -21,6 +21,7 @@ class Tag(IntEnum):
     SHA256 = 0x2A
     REQUEST = 0x32
     GRANTS = 0x3A
+    CHOSEN_TENANT = 0x42
 
 
 class GrantTag(IntEnum):
@@ -58,6 +59,8 @@ class Envelope:
     grants: tuple[GrantedSession, ...] = ()
     sha256: bytes = b""
     """The digest of the request; left out, it is made."""
+    chosen_tenant: str = ""
+    """Whose the spans are that name no tenant; a gateway chose it."""
 
     def __post_init__(self) -> None:
         if not self.sha256:
@@ -84,6 +87,8 @@ def frame(envelope: Envelope) -> tuple[bytes, bytes]:
     ]
     for tag, text in texts:
         head += _field(tag, text.encode())
+    if envelope.chosen_tenant:
+        head += _field(Tag.CHOSEN_TENANT, envelope.chosen_tenant.encode())
     for grant in envelope.grants:
         head += _field(Tag.GRANTS, _grant_bytes(grant))
     head += bytes((Tag.RECEIVED_AT,)) + struct.pack("<Q", envelope.received_at)
@@ -140,6 +145,7 @@ def _varint_at(data: bytes, at: int) -> tuple[int, int]:
 
 def _envelope(data: bytes, at: int, end: int) -> Envelope:
     principal, tenants, attestation, received_at, digest = "", list[str](), "", 0, b""
+    chosen_tenant = ""
     grants: list[GrantedSession] = []
     request: bytes | None = None
     for tag, value in _fields(data, at, end):
@@ -157,6 +163,8 @@ def _envelope(data: bytes, at: int, end: int) -> Envelope:
                     digest = value
                 case Tag.REQUEST:
                     request = value
+                case Tag.CHOSEN_TENANT:
+                    chosen_tenant = value.decode()
                 case Tag.GRANTS:
                     grants.append(_grant(value))
                 case _:
@@ -166,7 +174,14 @@ def _envelope(data: bytes, at: int, end: int) -> Envelope:
     if request is None or hashlib.sha256(request).digest() != digest:
         raise TornFrame(f"the digest before byte {end} does not fit its body")
     return Envelope(
-        principal, tuple(tenants), attestation, received_at, request, tuple(grants), digest
+        principal,
+        tuple(tenants),
+        attestation,
+        received_at,
+        request,
+        tuple(grants),
+        digest,
+        chosen_tenant,
     )
 
 

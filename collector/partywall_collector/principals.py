@@ -27,6 +27,8 @@ class Principal:
     id: str
     tenants: tuple[str, ...]
     roles: frozenset[str] = frozenset()
+    chosen: str = ""
+    """The tenant that a gateway names for a request: whose the spans are that name none."""
 
 
 Credential = tuple[str, ...]

@@ -125,17 +125,30 @@ class Quarantine:
             params["since"] = rows[-1]["stamp"] + 1
 
     def _intend(self, rows: Sequence[dict[str, Any]], senders: dict[str, tuple[str, ...]]) -> None:
-        """Write down what is to be released: one request a sender, and what it was taken from."""
-        requests: dict[str, ExportTraceServiceRequest] = {}
+        """Write down what is to be released, by sender and claim, and what it was taken from."""
+        requests: dict[tuple[str, str], ExportTraceServiceRequest] = {}
         for row in rows:
-            request = requests.setdefault(row["principal"], ExportTraceServiceRequest())
+            request = requests.setdefault(
+                (row["principal"], row["claim"]), ExportTraceServiceRequest()
+            )
             whole = resource_spans(row["trace_id"], row["span_id"], row["span"])
             request.resource_spans.append(whole)
         now = time.time_ns()
         segment = b"".join(
-            b"".join(frame(Envelope(sender, senders[sender], ATTESTATION, now + number, body)))
-            for number, (sender, request) in enumerate(requests.items())
-            for body in [from_protobuf(request.SerializeToString()).body]
+            b"".join(
+                frame(
+                    Envelope(
+                        sender,
+                        senders[sender],
+                        ATTESTATION,
+                        now + number,
+                        from_protobuf(request.SerializeToString()).body,
+                        # Also where the span itself names none: a gateway chose it.
+                        chosen_tenant=claim,
+                    )
+                )
+            )
+            for number, ((sender, claim), request) in enumerate(requests.items())
         )
         taken = sorted({(row["stamp"], row["claim"]) for row in rows})
         intent = {"taken": taken, "segment": base64.b64encode(segment).decode()}

@@ -117,6 +117,7 @@ class Spool:
         grants: tuple[GrantedSession, ...] = (),
         *,
         sha256: bytes = b"",
+        chosen_tenant: str = "",
     ) -> Future[None]:
         """Queue a request; the future is done when it is on disk, or holds a `SpoolError`.
 
@@ -132,7 +133,9 @@ class Spool:
             # Strictly rising, so that received_at names one envelope of this spool.
             self._last_stamp = max(self._last_stamp + 1, time.time_ns())
             stamp = self._last_stamp
-            envelope = Envelope(principal, tenants, attestation, stamp, request, grants, sha256)
+            envelope = Envelope(
+                principal, tenants, attestation, stamp, request, grants, sha256, chosen_tenant
+            )
         waiting = _Waiting(frame(envelope), spans)
         with self._change:
             if self._closing:

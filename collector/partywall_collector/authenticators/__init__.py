@@ -107,4 +107,4 @@ def _narrowed(principal: Principal, tenant: str) -> Principal:
             Reason.FORBIDDEN,
             f"the gateway {principal.id} may not write for the tenant of X-Scope-OrgID",
         )
-    return replace(principal, tenants=(tenant,))
+    return replace(principal, tenants=(tenant,), chosen=tenant)

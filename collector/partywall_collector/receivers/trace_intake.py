@@ -77,6 +77,7 @@ class TraceIntake:
                 request.spans,
                 grants,
                 sha256=sha256,
+                chosen_tenant=principal.chosen,
             )
             self._quotas.charge(spans)
             return done

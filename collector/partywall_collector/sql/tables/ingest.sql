@@ -5,6 +5,7 @@ CREATE TABLE IF NOT EXISTS ingest (
     attestation String,
     received_at UInt64,
     sha256 String,
+    chosen_tenant String,
     grants Array(Tuple(session String, tenant String, identity String, request String)),
     request Tuple(resource_spans Array(Tuple(
         resource Tuple(attributes Array(Tuple(key String, value String))),

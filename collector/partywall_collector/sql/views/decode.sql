@@ -18,13 +18,13 @@ WITH
     ) AS registered,
     resource_level AS (
         SELECT
-            principal, tenants, attestation, received_at, sha256, grants,
+            principal, tenants, attestation, received_at, sha256, chosen_tenant, grants,
             arrayJoin(request.resource_spans) AS sent_resource
         FROM ingest
     ),
     scope_level AS (
         SELECT
-            principal, tenants, attestation, received_at, sha256, grants,
+            principal, tenants, attestation, received_at, sha256, chosen_tenant, grants,
             partywall_sent(sent_resource.resource.attributes) AS resource_attributes,
             partywall_texts(resource_attributes) AS resource,
             partywall_types(resource_attributes) AS resource_types,
@@ -33,7 +33,7 @@ WITH
     ),
     span_level AS (
         SELECT
-            principal, tenants, attestation, received_at, sha256, grants,
+            principal, tenants, attestation, received_at, sha256, chosen_tenant, grants,
             resource, resource_types,
             sent_scope.scope AS scope,
             arrayJoin(sent_scope.spans) AS span
@@ -52,7 +52,12 @@ WITH
             *,
             arrayDistinct(arrayConcat(partywall_claims(attributes), partywall_claims(resource))) AS own_claims,
             firstNonDefault(${TENANT of attributes}, ${TENANT of resource}) AS first_claim,
-            multiIf(notEmpty(own_claims), own_claims, first_claim != '', [first_claim], []) AS claimed,
+            -- What names no tenant belongs to the one that a gateway chose for its request.
+            multiIf(
+                notEmpty(own_claims), own_claims,
+                first_claim != '', [first_claim],
+                chosen_tenant != '', [chosen_tenant],
+                []) AS claimed,
             registered.versions[transform(claimed[1], registered.ids, arrayEnumerate(registered.ids), 0)] AS versions,
             arrayFilter(version -> version.since <= partywall_time(received_at), versions) AS known,
             known[1] AS tenant,
