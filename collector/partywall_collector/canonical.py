@@ -128,7 +128,7 @@ def _ids(document: Any) -> Iterator[tuple[dict[str, Any], str]]:
             for span in objects(scope, "spans"):
                 for holder in (span, *objects(span, "links")):
                     for key in ("traceId", "spanId", "parentSpanId"):
-                        if key in holder:
+                        if holder.get(key) is not None:  # null is left to its default
                             yield holder, key
 
 

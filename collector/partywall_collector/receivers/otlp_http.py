@@ -104,6 +104,8 @@ class _Receiver:
         headers: dict[str, str] = {}
         if refused.reason.retryable:
             headers["Retry-After"] = str(RETRY_AFTER)
+        if refused.reason is Reason.METHOD:
+            headers["Allow"] = "POST"
         if refused.reason is Reason.UNAUTHENTICATED:
             headers["WWW-Authenticate"] = "Bearer"
         if refused.reason in (Reason.TOO_LARGE, Reason.FULL, Reason.MEMORY):

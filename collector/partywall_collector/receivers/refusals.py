@@ -4,7 +4,7 @@ from enum import Enum
 
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.duration_pb2 import Duration
-from google.rpc.error_details_pb2 import RetryInfo
+from google.rpc.error_details_pb2 import BadRequest, RetryInfo
 from google.rpc.status_pb2 import Status
 
 RETRY_AFTER = 2
@@ -42,11 +42,15 @@ class Refused(Exception):
         self.reason = reason
 
     def status(self) -> Status:
-        """The refusal as OTLP wants it, with the pause where a retry helps."""
+        """The refusal as OTLP wants it, with the pause where a retry helps, or what is bad."""
         status = Status(code=self.reason.code, message=str(self))
+        detail = AnyMessage()
         if self.reason.retryable:
-            detail = AnyMessage()
             detail.Pack(retry_info())
+            status.details.append(detail)
+        elif self.reason is Reason.INVALID:
+            violation = BadRequest.FieldViolation(description=str(self))
+            detail.Pack(BadRequest(field_violations=[violation]))
             status.details.append(detail)
         return status
 
