@@ -22,7 +22,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
 from partywall import attributes as a
 from partywall import conventions, fingerprint_keys, fingerprints
-from partywall_collector.receivers.otlp_grpc import SERVICE, THREADS
+from partywall_collector.receivers.otlp_grpc import SERVICES, THREADS
 
 is_content = cache(conventions.is_content)
 
@@ -99,7 +99,7 @@ class ByHand:
         handler = grpc.unary_unary_rpc_method_handler(self._export)
         options = [("grpc.max_receive_message_length", 64 << 20)]
         self._server = grpc.server(ThreadPoolExecutor(THREADS), options=options)
-        service = grpc.method_handlers_generic_handler(SERVICE, {"Export": handler})
+        service = grpc.method_handlers_generic_handler(SERVICES["traces"], {"Export": handler})
         self._server.add_generic_rpc_handlers((service,))
         self.endpoint = f"127.0.0.1:{self._server.add_insecure_port('127.0.0.1:0')}"
         self._server.start()
