@@ -14,6 +14,7 @@ import pytest
 from clickhouse_connect.driver.exceptions import DatabaseError, StreamFailureError
 from clickhouse_connect.driver.external import ExternalData
 
+from partywall_collector.envelope import Envelope, frame
 from partywall_collector.store import QueryFailed, Store, StoreUnavailable, execution, open_store
 from partywall_collector.store.compression import decompressed
 from partywall_collector.store.facade import serve
@@ -94,13 +95,18 @@ def test_opening_a_path_in_use_finds_the_owner(owner: Store) -> None:
 def test_a_server_url_reaches_the_endpoint_too(
     owner: Store, endpoint: Endpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The form for ClickHouse servers, over the same protocol: tables checked, rows, a segment."""
-    monkeypatch.chdir(tmp_path)  # chDB writes the format's schema there, a server does not
+    """The form for ClickHouse servers, over the same protocol: tables checked, rows, a segment.
+
+    The schema of the segment travels as text, and is not left in the working directory.
+    """
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
     address = f"{endpoint.host}:{endpoint.port}/default"
     url = f"clickhouse://writer:{endpoint.writer.password}@{address}?home={owner.home}"
     with open_store(url) as store:
         assert store.rows("SELECT tenant_id FROM current_tenants") == [{"tenant_id": "acme"}]
-        store.load(b"", token="1")
+        store.load(b"".join(frame(Envelope("", (), "", 0, b""))), token="1")
+    assert list((tmp_path / "work").iterdir()) == []
     with pytest.raises(StoreUnavailable, match=r"with another key than fingerprint\.key"):
         open_store(url.replace(str(owner.home), str(tmp_path / "other")))
     with pytest.raises(StoreUnavailable, match="refuses this user or password"):

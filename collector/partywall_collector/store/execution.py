@@ -169,8 +169,11 @@ class Engine:
     def _insert(self, handle: Any, insert: InsertWithData, settings: Mapping[str, str]) -> Answer:
         handle.query(f"SET log_comment = '{WRITER_WORD}'")
         clauses = [insert.settings.decode()] if insert.settings else []
-        clauses += [f"{name} = {_literal(value)}" for name, value in settings.items()]
-        with tempfile.NamedTemporaryFile(dir=self._scratch, prefix=".insert.") as file:
+        with (
+            tempfile.NamedTemporaryFile(dir=self._scratch, prefix=".insert.") as file,
+            self._schema_in_file(settings) as settings,
+        ):
+            clauses += [f"{name} = {_literal(value)}" for name, value in settings.items()]
             file.write(insert.data)
             file.flush()
             sql = f"{insert.head.decode()} FROM INFILE {_literal(file.name)}"
@@ -178,6 +181,25 @@ class Engine:
                 sql += f" SETTINGS {', '.join(clauses)}"
             result: Any = handle.query(f"{sql} FORMAT {insert.form.decode()}", "TabSeparated")
         return Answer(_one(b""), "", written_rows=result.rows_read())
+
+    @contextmanager
+    def _schema_in_file(self, settings: Mapping[str, str]) -> Generator[Mapping[str, str]]:
+        """The settings with a format schema that is given as text in a file of the scratch folder.
+
+        Of a text, chDB makes a file of its own in the working directory, and leaves it there.
+        """
+        if settings.get("format_schema_source") != "string":
+            yield settings
+            return
+        given = dict(settings)
+        del given["format_schema_source"]
+        message = given.pop("format_schema_message_name", "")
+        with tempfile.NamedTemporaryFile(
+            dir=self._scratch, prefix=".schema.", suffix=".proto"
+        ) as file:
+            file.write(given.get("format_schema", "").encode())
+            file.flush()
+            yield given | {"format_schema": f"{file.name}:{message}"}
 
     def _query(self, handle: Any, request: Request, undo: ExitStack) -> Answer:
         if not request.sql.strip():
