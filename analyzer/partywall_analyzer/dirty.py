@@ -22,18 +22,6 @@ TOO_MANY: Final = 5_000
 
 _SQL: Final = "partywall_analyzer.sql"
 
-STEPS: Final = (
-    "dirty_traces",
-    "dirty_traces_of_records",
-    "changed_values",
-    "dirty_traces_of_values",
-    "dirty_values",
-    "dirty_sessions",
-    "dirty_sessions_of_values",
-    "dirty_credentials",
-)
-"""The statements that find dirty keys, in order; without any one of them a stream goes wrong."""
-
 MADE: Final = (
     "dirty_traces",
     "changed_values",
@@ -98,9 +86,29 @@ class News:
         )
 
 
-def find_dirty(store: Store, news: News, names: Mapping[str, Any], run: Run) -> None:
-    """Make the tables of dirty keys, which `names` gives names of their own."""
-    for step in STEPS:
+def find_dirty(
+    store: Store, news: News, names: Mapping[str, Any], run: Run, name_datasets: Run
+) -> None:
+    """Make the tables of dirty keys, which `names` gives names of their own.
+
+    `name_datasets` looks up whose the datasets in one of the tables are. Calls that hold a value
+    are looked for once, in `uses`, and once more if values changed, for those beside them.
+    """
+
+    def ask() -> None:
+        run("asked_values")
+        run("uses")
+        name_datasets("uses")
+
+    run("dirty_traces")
+    if news.names:
+        run("dirty_traces_of_records")
+    ask()
+    run("changed_values")
+    if store.rows(statement(_SQL, "is_any"), {"table": names["changed_values"]})[0]["found"]:
+        run("dirty_traces_of_values")
+        ask()
+    for step in ("dirty_values", "dirty_sessions", "dirty_sessions_of_values", "dirty_credentials"):
         run(step)
     if not news.parameters["changed_tenants"]:
         return
@@ -124,7 +132,8 @@ def _datasets(store: Store, patterns: Sequence[str]) -> list[str]:
     """The datasets of calls that changed patterns match."""
     if not patterns:
         return []
-    named = [row["id"] for row in store.rows(statement(_SQL, "named_datasets"))]
+    found = store.rows(statement(_SQL, "named_datasets"), {"named_in": "calls"})
+    named = [row["id"] for row in found]
     return [name for name in named if any(matches(pattern, name) for pattern in patterns)]
 
 

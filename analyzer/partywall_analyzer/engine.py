@@ -25,14 +25,15 @@ from partywall_analyzer.spans import fetch
 from partywall_analyzer.tables import Tables
 from partywall_analyzer.verdict import Judge
 from partywall_analyzer.watermark import Watermark
-from partywall_collector.registry import Registry
+from partywall_collector.registry import Credential, Registry
+from partywall_collector.registry.load import credentials_named
 from partywall_collector.store import Store, statement
 
 Progress = Callable[[str, int, int], None]
 """Told what is being done, how much of it is done, and how much there is."""
 
 _SQL: Final = "partywall_analyzer.sql"
-_CHUNK: Final = 500
+_CHUNK: Final = 2_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,13 +65,15 @@ def analyze(store: Store, *, whole: bool = False, progress: Progress | None = No
     news = _news(store, seen, earlier)
     if news and news.empty:
         return _told(Changes([], [], []), [], 0, begun, whole=False)
-    registry = Registry.read(store)
+    registry = Registry.read(store, without=Credential)
     with Tables(store, registry, news) as tables:
         spans = int(tables.rows(statement(_SQL, "count_open_spans"))[0]["n"])
         candidates: list[Candidate] = []
         for done, each in enumerate(rules()):
             tell(f"rule {each.id}", done, len(rules()))
             candidates += find(tables, each)
+        cited = {each.credential_id for each in candidates} - {""}
+        registry = registry.with_credentials(credentials_named(store, cited))
         findings = _findings(store, registry, tables, candidates, tell)
         tell("writing the ledger", 0, 1)
         changes = record(store, tables, findings)

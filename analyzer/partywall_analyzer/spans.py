@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple, cast
 from partywall_analyzer.model import Ref
 from partywall_collector.store import Store, statement
 
-_BATCH: Final = 400
+_BATCH: Final = 2_000
 _NO_PARENT: Final = "0" * 16
 
 

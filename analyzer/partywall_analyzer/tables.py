@@ -30,6 +30,14 @@ _FROM_REGISTRY: Final = {
     "kind String, value String, owner String",
     "epochs": "one UInt8, at DateTime64(9, 'UTC'), n UInt32",
 }
+_USES: Final = {
+    "asked": "value UInt64",
+    "uses": "value UInt64, came_out Bool, tenant_id String, session_id String, "
+    "trace_id FixedString(16), span_id FixedString(8), end_time DateTime64(9, 'UTC'), "
+    "datasets Array(Tuple(id String, operation String)), is_new Bool",
+}
+"""Which values are asked for, and the calls that hold them: what dirty keys are told by."""
+
 _DERIVED: Final = (
     *("meeting", "touches", "met", "ignored", "telling", "held", "mixed_traces", "credential_uses"),
 )
@@ -64,10 +72,11 @@ class Tables:
         self._store = store
         self._registry = registry
         self.news = news
+        self._named: set[str] = set()
         mark = f"{_PREFIX}{int(time.time())}_{secrets.token_hex(6)}"
         self._made = {name: f"{mark}_{name}" for name in (*_FROM_REGISTRY, *_DERIVED)}
         if news:
-            self._made |= {name: f"{mark}_{name}" for name in (*_RAW, *MADE, "open_values")}
+            self._made |= {name: f"{mark}_{name}" for name in (*_RAW, *_USES, *MADE, "open_values")}
         self.names: dict[str, Any] = _RAW | {"external": EXTERNAL} | self._made
         if news:
             self.names |= news.parameters
@@ -78,13 +87,14 @@ class Tables:
     def __enter__(self) -> Self:
         try:
             self._drop_left_over()
-            for name, columns in _FROM_REGISTRY.items():
+            for name, columns in (_FROM_REGISTRY | (_USES if self.news else {})).items():
                 self._store.command(f"CREATE TABLE {self._made[name]} ({columns}) ENGINE = Memory")
-            self._fill_owners()
             if self.news:
-                find_dirty(self._store, self.news, self.names, self._run)
+                find_dirty(self._store, self.news, self.names, self._run, self._name_datasets)
                 for name in _OPENING:
                     self._run(f"open_{name}")
+                self._name_datasets("calls_of_values")
+            self._name_datasets("calls")
             self._fill_parties()
             self._run("epochs")
             for name in _DERIVED:
@@ -112,31 +122,40 @@ class Tables:
 
     def ignored_among(self, values: Collection[int]) -> set[int]:
         """Which of some values, open or not, prove nothing."""
-        sql = statement(_SQL, "ignored_values" if self.news else "ignored_among")
         found: set[int] = set()
         asked = sorted(values)
         for first in range(0, len(asked), _ASKED):
-            parameters = {"values": asked[first : first + _ASKED]}
-            rows = self._store.rows(sql, _used(sql, self.names) | parameters)
-            found |= {int(row["value"]) for row in rows}
+            some = {"values": asked[first : first + _ASKED]}
+            found |= self._values("ignored_among", some)
+            if self.news and (unopened := self._values("unopened_values", some)):
+                self._store.command(f"TRUNCATE TABLE {self._made['asked']}")
+                self._store.insert(self._made["asked"], [{"value": v} for v in sorted(unopened)])
+                self._run("uses")
+                self._name_datasets("uses")
+                found |= self._values("ignored_values", {})
         return found
+
+    def _values(self, name: str, parameters: Mapping[str, Any]) -> set[int]:
+        sql = statement(_SQL, name)
+        rows = self._store.rows(sql, {**_used(sql, self.names), **parameters})
+        return {int(row["value"]) for row in rows}
 
     def _run(self, name: str) -> None:
         sql = statement(_SQL, name)
         self._store.command(sql, _used(sql, self.names))
 
-    def _fill_owners(self) -> None:
-        sql = statement(_SQL, "named_datasets")
+    def _name_datasets(self, table: str) -> None:
+        """Fill in whose the datasets in a table are, as far as that was not done before."""
         owners: list[dict[str, Any]] = []
         commons: list[dict[str, Any]] = []
-        for row in self.rows(sql):
-            owner = self._registry.owner(row["id"])
+        rows = self._store.rows(statement(_SQL, "named_datasets"), {"named_in": self.names[table]})
+        for name in {row["id"] for row in rows} - self._named:
+            self._named.add(name)
+            owner = self._registry.owner(name)
             if owner and owner.ownership == "tenant":
-                owners.append(
-                    {"id": row["id"], "owner": owner.tenant, "sensitive": owner.sensitive}
-                )
+                owners.append({"id": name, "owner": owner.tenant, "sensitive": owner.sensitive})
             elif owner and owner.ownership == "commons":
-                commons.append({"id": row["id"]})
+                commons.append({"id": name})
         self._store.insert(self._made["owners"], owners)
         self._store.insert(self._made["commons"], commons)
 

@@ -57,11 +57,14 @@ class World:
         self._seed = seed
         self._log = Log(None, first=10_000 * seed + 1)  # pyright: ignore[reportArgumentType]  # its rows are taken, not written
         self._value = 1_000 * seed
+        self._relays = 0
         self._tenants = [f"{name}-{seed}" for name in TENANTS]
         self._crowd_of = [f"{name}-{seed}" for name in CROWD]
         hosts = (f"supplier-{seed}", f"fjord-{seed}")
         self._parties = [("email", f"bo@{host}.example") for host in hosts]
         self._board, self._docs = f"board/{seed}/1", f"docs/{seed}/1"
+        self._sold, self._lent = f"fair/{seed}/sold", f"fair/{seed}/lent"
+        self._quiet()
         plants = (self._visit, self._flow, self._relay, self._crowd, self._hand_off, self._lend)
         for plant in plants:
             plant()
@@ -83,6 +86,12 @@ class World:
             self.random.shuffle(tick.calls)
         for record in self._changes():
             self.random.choice(ticks[1:]).records.append(record)
+        _, reader, _, lender, buyer, *_ = self._crowd_of
+        grant: dict[str, Any] = {"tenant": lender, "grantee": reader, "datasets": (self._lent,)}
+        ticks[-1].records += [
+            DatasetOwner(pattern=self._sold, owner=buyer),
+            Relation(id=f"loan-{self._seed}", valid_from=YEAR, **grant),
+        ]
         return ticks
 
     def _tick(self, session: str, ticks: list[Tick]) -> Tick:
@@ -97,6 +106,8 @@ class World:
             *(DatasetOwner(pattern=f"crm/{name}/*", owner=name) for name in self._tenants),
             DatasetOwner(pattern=f"board/{self._seed}/*", ownership="shared"),
             DatasetOwner(pattern=f"docs/{self._seed}/*", ownership="commons"),
+            DatasetOwner(pattern=self._sold, owner=self._crowd_of[2]),
+            DatasetOwner(pattern=self._lent, owner=self._crowd_of[3]),
             *(Credential(id=f"of-{name}", tenant=name, issued=YEAR) for name in self._tenants),
             Party(tenant=fjord, party_kind="email", pattern=f"*@fjord-{self._seed}.example"),
         ]
@@ -150,6 +161,15 @@ class World:
         named: dict[str, Any] = {"agent": f"agent-{tenant}", "identity": f"spiffe://{tenant}/agent"}
         self._log.call(tenant, at=at, **(own | cited | named | more))
 
+    def _quiet(self) -> None:
+        """Two sessions that are over when what they read changes hands, and when it is granted.
+
+        No other change is about their tenants.
+        """
+        for tenant, name in zip(self._crowd_of[:2], (self._sold, self._lent), strict=True):
+            session, request = f"s-{tenant}-quiet-early", f"R-{tenant}"
+            self._log.call(tenant, at=5, reads=[name], session=session, request=request)
+
     def _visit(self) -> None:
         """A foreign dataset and a foreign party."""
         tenant, other = self.random.sample(self._tenants, 2)
@@ -180,8 +200,9 @@ class World:
         """One session puts a value on the board; a later one takes it on."""
         one, other = self.random.sample(self._tenants, 2)
         values, at = self._values(), self.random.randint(0, 60)
-        # Some sources arrive after all that their values went into.
-        late = self.random.random() < 0.4
+        # Every other source arrives after all that its values went into.
+        self._relays += 1
+        late = self._relays % 2 == 1
         home: dict[str, Any] = self._session(one) | (
             {"session": f"s-{one}-{values[0]}-late"} if late else {}
         )

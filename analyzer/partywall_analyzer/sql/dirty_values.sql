@@ -2,21 +2,15 @@
 CREATE TABLE {dirty_values:Identifier} ENGINE = Memory AS
 WITH
     (SELECT groupUniqArray(id) FROM {commons:Identifier}) AS commons,
-    (SELECT (groupArray(id), groupArray(cityHash64(owner))) FROM {owners:Identifier}) AS owned,
-    held AS (
-        SELECT DISTINCT arrayJoin(arrayConcat(values_in, values_out)) AS value FROM calls
-        WHERE trace_id IN {dirty_traces:Identifier})
+    (SELECT (groupArray(id), groupArray(cityHash64(owner))) FROM {owners:Identifier}) AS owned
 SELECT value FROM (
     SELECT
-        entry.1 AS value, entry.2 AS came_out, cityHash64(tenant_id) AS tenant, end_time, span_id,
+        value, came_out, cityHash64(tenant_id) AS tenant, end_time, span_id,
         hasAny(datasets.id, commons) AS public,
         arrayMap(
             hash -> if(hash = 0, tenant, hash),
             arrayMap(id -> transform(id, owned.1, owned.2, toUInt64(0)), datasets.id)) AS owners
-    FROM calls
-    ARRAY JOIN arrayConcat(
-        arrayMap(v -> (v, false), arrayFilter(v -> v IN held, values_in)),
-        arrayMap(v -> (v, true), arrayFilter(v -> v IN held, values_out))) AS entry
+    FROM {uses:Identifier}
 )
 GROUP BY value
 HAVING min(arrayMin(arrayPushBack(owners, tenant))) != max(arrayMax(arrayPushBack(owners, tenant)))

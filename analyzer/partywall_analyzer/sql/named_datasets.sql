@@ -1,2 +1,2 @@
--- The datasets that calls touch.
-SELECT DISTINCT arrayJoin(datasets.id) AS id FROM calls WHERE id != '' ORDER BY id
+-- The datasets that some calls touch.
+SELECT DISTINCT arrayJoin(datasets.id) AS id FROM {named_in:Identifier} WHERE id != '' ORDER BY id

@@ -1,6 +1,11 @@
--- All calls of dirty sessions, of the traces that these take part in, and of dirty traces.
+-- All calls of dirty sessions, of the traces that these take part in, and of dirty traces, without
+-- the facts about parties.
 CREATE TABLE {calls:Identifier} ENGINE = Memory AS
-SELECT * FROM calls
-WHERE session_id IN {dirty_sessions:Identifier}
-    OR trace_id IN {dirty_traces:Identifier}
-    OR trace_id IN (SELECT trace_id FROM calls WHERE session_id IN {dirty_sessions:Identifier})
+SELECT * EXCEPT (
+    placement, received_at, loaded_at, principal, actor_chain, party_values, party_terms,
+    argument_terms, introduces, introduces_dropped, record_terms)
+FROM calls
+WHERE trace_id IN (
+    SELECT trace_id FROM calls WHERE session_id IN {dirty_sessions:Identifier}
+    UNION DISTINCT
+    SELECT trace_id FROM {dirty_traces:Identifier})

@@ -1,4 +1,3 @@
--- All spans of dirty traces and of dirty sessions.
+-- All spans of dirty traces.
 CREATE TABLE {spans:Identifier} ENGINE = Memory AS
-SELECT * FROM spans
-WHERE trace_id IN {dirty_traces:Identifier} OR session_id IN {dirty_sessions:Identifier}
+SELECT * FROM spans WHERE trace_id IN {dirty_traces:Identifier}

@@ -15,4 +15,3 @@ WHERE ({everything:Bool} OR tenant_id IN {tenants:Array(String)})
     AND start_time >= fromUnixTimestamp64Micro({since_us:Int64})
 ORDER BY start_time DESC, span_id
 LIMIT {limit:UInt32}
-SETTINGS query_plan_max_limit_for_lazy_materialization = 1000

@@ -8,6 +8,7 @@ beginning, then the longest literal end.
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from copy import copy
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal, TypeVar
@@ -111,9 +112,16 @@ class Registry:
         """`party_owner(kind, value) -> tenant | None`; None also if two tenants claim it alike."""
 
     @classmethod
-    def read(cls, store: Store) -> "Registry":
-        """Read the records in force."""
-        return cls(record for kind in KINDS.values() for record in current(store, kind))
+    def read(cls, store: Store, *, without: type[Record] | None = None) -> "Registry":
+        """Read the records in force, without those of a kind that is not needed."""
+        kinds = [kind for kind in KINDS.values() if kind is not without]
+        return cls(record for kind in kinds for record in current(store, kind))
+
+    def with_credentials(self, credentials: Iterable[Credential]) -> "Registry":
+        """The same records, but of credentials these."""
+        other = copy(self)
+        other.credentials = {credential.id: credential for credential in credentials}
+        return other
 
     def _owner(self, dataset: str) -> Owner | None:
         for found in self._owners.find(dataset):

@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -12,7 +12,7 @@ from typing import Any
 from partywall.identifiers import BUILT_IN
 from partywall.request import read_request
 from partywall_collector.registry.document import PROBLEMS_SHOWN, Problem
-from partywall_collector.registry.model import KINDS, Principal, Record, Session, Tenant
+from partywall_collector.registry.model import KINDS, Credential, Principal, Record, Session, Tenant
 from partywall_collector.registry.placement import place
 from partywall_collector.registry.read import Read, read_files, refuse_unknown_tenants
 from partywall_collector.registry.schema import RecordT, record_of, row, slots
@@ -21,6 +21,9 @@ from partywall_collector.store.home import Home
 from partywall_collector.store.schema import kinds_of
 
 CURRENT = statement("partywall_collector.registry.sql", "current")
+NAMED = statement("partywall_collector.registry.sql", "credentials_named")
+
+_ASKED = 2_000
 
 
 class RegistryRefused(Exception):
@@ -82,6 +85,15 @@ def completed(reads: Sequence[Read], store: Store) -> list[Record]:
 def current(store: Store, kind: type[RecordT]) -> list[RecordT]:
     """Return the records of one kind that are in force."""
     return [record_of(kind, columns) for columns in _rows(store, kind)]
+
+
+def credentials_named(store: Store, names: Collection[str]) -> list[Credential]:
+    """Return some of the credentials that are in force; there may be one for every session."""
+    wanted, found = sorted(names), list[Credential]()
+    for first in range(0, len(wanted), _ASKED):
+        parameters = {"ids": wanted[first : first + _ASKED]}
+        found += [record_of(Credential, columns) for columns in store.rows(NAMED, parameters)]
+    return found
 
 
 def write(records: Sequence[Record], store: Store) -> Loaded:
