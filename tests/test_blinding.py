@@ -13,7 +13,10 @@ from partywall_collector.store import Store, open_store, statement
 from partywall_collector.store.blinding import ERASED
 from partywall_collector.store.erasure import erase
 
-GONE, *OTHERS = (f"{name}-7" for name in TENANTS)
+SEED = 3
+"""A world with findings of both forms: with another tenant in them, and without."""
+
+GONE, *OTHERS = (f"{name}-{SEED}" for name in TENANTS)
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +24,7 @@ def analyzed_home(empty_home: Path, tmp_path_factory: pytest.TempPathFactory) ->
     """A store with the findings of one world, in which each name of a thing has its tenant's."""
     home = shutil.copytree(empty_home, tmp_path_factory.mktemp("blinding") / "home", symlinks=True)
     with open_store(f"chdb://{home}", role="owner") as store:
-        for tick in World(7).ticks():
+        for tick in World(SEED).ticks():
             # A dataset that went to another owner bears the name of the first one.
             tick.records = [r for r in tick.records if not getattr(r, "pattern", "").endswith("/2")]
             tick.arrive(store)

@@ -151,6 +151,9 @@ def test_every_optional_dependency_is_known_by_its_module() -> None:
         "pyyaml": "yaml",
         "pydantic-ai-slim": "pydantic_ai",
         "grpcio": "grpc",
+        "grpcio-health-checking": "grpc_health",
+        "backports.zstd": "backports",
+        "backports-zstd": "backports",
         "pyjwt": "jwt",
     }
     needed = {
