@@ -114,6 +114,7 @@ def environment(**more: str) -> dict[str, str]:
         for name, value in os.environ.items()
         if not name.startswith(("OTEL_", "PARTYWALL_"))
     }
+    kept["PATH"] = f"{BIN}{os.pathsep}{kept.get('PATH', '')}"  # `python` is the one with us in it
     return kept | {"OTEL_METRICS_EXPORTER": "none", "OTEL_LOGS_EXPORTER": "none"} | more
 
 
