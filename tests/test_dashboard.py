@@ -26,12 +26,12 @@ from partywall_analyzer.model import (
     finding_id,
 )
 from partywall_analyzer.testing import Log
+from partywall_collector.commands.options import STORE
 from partywall_collector.store import open_store
 from partywall_dashboard import reads
 from partywall_dashboard.app import SCRIPT
 from partywall_dashboard.commands import dashboard
 from partywall_dashboard.layout import FOLD_ABOVE, colours, fold, place
-from partywall_dashboard.place import STORE
 from partywall_dashboard.scope import TENANTS
 from partywall_dashboard.security import SecurityHeaders, same_origin
 

@@ -169,7 +169,7 @@ def test_the_first_20_mistakes_of_a_file_are_told_and_the_rest_counted(tmp_path:
 
 
 def test_the_command_lists_mistakes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Exit code 1, each mistake a line, or an object with --json."""
+    """A check ends with 1, a load that loads nothing with 2; a line each, or an object."""
     path = tmp_path / "r.yaml"
     path.write_text(MISTAKE_IN_LINE_7)
     url = f"chdb://{tmp_path}/home"
@@ -178,3 +178,24 @@ def test_the_command_lists_mistakes(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert main(["load", str(path), "--check", "--json", "--store", url]) == 1
     [problem] = json.loads(capsys.readouterr().out)["problems"]
     assert (problem["line"], problem["key"]) == (7, "tools[0].party.kind")
+    assert main(["load", str(path), "--store", url]) == 2
+    assert "nothing is loaded: 1 mistake" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["load", "gone.yaml"],
+        ["identifiers", "gone.jsonl"],
+        ["grant-key", "x", "--public-key", "gone"],
+    ],
+)
+def test_a_file_that_is_not_there_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    """Without the number of an error."""
+    assert main([*words, "--store", f"chdb://{tmp_path}/home"]) == 2
+    said = capsys.readouterr().err
+    assert "gone" in said
+    assert "No such file or directory" in said
+    assert "Errno" not in said

@@ -62,8 +62,8 @@ class SessionProcessor(SpanProcessor):
     def shutdown(self) -> None:
         if self._unbound:
             log.warning(
-                "%d spans carry no tenant: they were made outside partywall.session(...)",
-                self._unbound,
+                "%s no tenant: made outside partywall.session(...)",
+                "1 span carries" if self._unbound == 1 else f"{self._unbound} spans carry",
             )
 
     def _bind(self, span: Span, context: Context | None) -> None:

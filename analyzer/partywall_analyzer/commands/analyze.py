@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from datetime import UTC
 from typing import Any
 
-from partywall_analyzer.commands.options import guarded, parser, since
+from partywall_analyzer.commands.options import guarded, parser
 from partywall_analyzer.engine import Analysis, analyze
 from partywall_analyzer.findings import OPERATOR, list_findings
 from partywall_analyzer.model import Finding, Severity
+from partywall_collector.commands.options import moment
 from partywall_collector.store import Store, open_store
 
 EXAMPLES = """\
@@ -30,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser("analyze", "Find where tool calls crossed between tenants.", EXAMPLES)
     arguments.add_argument(
         "--since",
-        type=since,
+        type=moment,
         metavar="TIME",
         help="list only what was seen since: 24h, 7d, or a time in ISO 8601 (default: everything)",
     )

@@ -5,11 +5,12 @@ import json
 import sys
 from collections.abc import Sequence
 
-from partywall_analyzer.commands.options import guarded, parser, since
+from partywall_analyzer.commands.options import guarded, parser
 from partywall_analyzer.findings import OPERATOR
 from partywall_analyzer.lookup import WhoRow, who
 from partywall_analyzer.model import iso
 from partywall_analyzer.names import clean
+from partywall_collector.commands.options import moment
 from partywall_collector.store import open_store
 
 EXAMPLES = """\
@@ -35,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for key, about in KEYS.items():
         arguments.add_argument(f"--{key}", metavar=key.upper(), default="", help=about)
     arguments.add_argument(
-        "--since", type=since, metavar="TIME", help="24h, 7d, or a time in ISO 8601"
+        "--since", type=moment, metavar="TIME", help="24h, 7d, or a time in ISO 8601"
     )
     arguments.add_argument(
         "--limit", type=int, default=20, metavar="N", help="the latest N (default: %(default)s)"

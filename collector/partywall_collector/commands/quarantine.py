@@ -2,12 +2,12 @@
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
+from partywall_collector.commands.options import common, moment
 from partywall_collector.commands.tables import print_table
 from partywall_collector.commands.terminal import plain, short
 from partywall_collector.quarantine import (
@@ -19,9 +19,6 @@ from partywall_collector.quarantine import (
     ReleaseInUse,
 )
 from partywall_collector.store import StoreError, open_store
-
-DEFAULT_STORE = "chdb://.partywall"
-UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 EXAMPLE = """\
 examples:
@@ -60,45 +57,38 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    common = argparse.ArgumentParser(add_help=False)
-    common.add_argument(
-        "--store",
-        metavar="URL",
-        default=os.environ.get("PARTYWALL_STORE") or DEFAULT_STORE,
-        help="chdb:///path or clickhouse://... (default: $PARTYWALL_STORE, else %(default)s)",
-    )
-    common.add_argument("--json", action="store_true", help="print one JSON object")
-    common.add_argument("--reason", default="", help="only with this reason")
-    common.add_argument("--principal", default="", metavar="ID", help="only of this sender")
-    common.add_argument("--tenant", default="", metavar="ID", help="only with this claim")
-    common.add_argument(
+    shared = common()
+    shared.add_argument("--reason", default="", help="only with this reason")
+    shared.add_argument("--principal", default="", metavar="ID", help="only of this sender")
+    shared.add_argument("--tenant", default="", metavar="ID", help="only with this claim")
+    shared.add_argument(
         "--since",
-        type=_moment,
+        type=moment,
         default=BEGINNING,
         metavar="TIME",
         help="received then or later: ISO 8601, or an age such as 30m, 24h, 7d",
     )
-    common.add_argument(
-        "--until", type=_moment, default=END, metavar="TIME", help="received before that"
+    shared.add_argument(
+        "--until", type=moment, default=END, metavar="TIME", help="received before that"
     )
     commands = parser.add_subparsers(required=True, metavar="list | show | release | purge")
 
-    listing = commands.add_parser("list", parents=[common], help="the newest, or counts")
+    listing = commands.add_parser("list", parents=[shared], help="the newest, or counts")
     listing.add_argument("--counts", action="store_true", help="by reason, sender and claim")
     listing.add_argument("--limit", type=int, default=50, help="the most spans (%(default)s)")
     listing.set_defaults(run=_list, changes=False, all=False)
 
-    showing = commands.add_parser("show", parents=[common], help="one span, as it is kept")
+    showing = commands.add_parser("show", parents=[shared], help="one span, as it is kept")
     showing.add_argument("span", metavar="SPAN_ID")
     showing.set_defaults(run=_show, changes=False, all=False)
 
     releasing = commands.add_parser(
-        "release", parents=[common], help="judge again by the registry as it is now"
+        "release", parents=[shared], help="judge again by the registry as it is now"
     )
     releasing.add_argument("--all", action="store_true", help="without any filter")
     releasing.set_defaults(run=_release, changes=True)
 
-    purging = commands.add_parser("purge", parents=[common], help="delete for good")
+    purging = commands.add_parser("purge", parents=[shared], help="delete for good")
     purging.add_argument("--all", action="store_true", help="without any filter")
     purging.set_defaults(run=_purge, changes=True)
     return parser
@@ -183,20 +173,6 @@ def _counts(counts: Mapping[str, int]) -> str:
 
 def _claims(row: Mapping[str, Any]) -> str:
     return ", ".join(row["claimed_tenants"]) or "-"
-
-
-def _moment(text: str) -> datetime:
-    """A moment in ISO 8601, or an age."""
-    number, unit = text[:-1], text[-1:]
-    if number.isascii() and number.isdigit() and unit in UNITS:
-        return datetime.now(UTC) - timedelta(seconds=int(number) * UNITS[unit])
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"'{text}' is no time: write 2026-11-25T09:00, or an age such as 24h"
-        ) from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _text(moment: datetime) -> str:

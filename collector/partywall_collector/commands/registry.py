@@ -1,7 +1,6 @@
 """`partywall registry`: load, show and check what the operator knows."""
 
 import argparse
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
@@ -9,14 +8,13 @@ from pathlib import Path
 from typing import Any, cast
 
 from partywall_collector.commands import fingerprint_key, identifier_kinds, placement, senders
+from partywall_collector.commands.options import common
 from partywall_collector.commands.senders import CannotRun, print_json
 from partywall_collector.commands.tables import print_table
 from partywall_collector.registry.load import Loaded, RegistryRefused, current, load
 from partywall_collector.registry.model import KINDS
 from partywall_collector.registry.schema import Form, entry_of, slots
 from partywall_collector.store import StoreError, StoreUnavailable, open_store
-
-DEFAULT_STORE = "chdb://.partywall"
 
 EXAMPLE = """\
 examples:
@@ -33,15 +31,19 @@ examples:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; exit code 1 if files had mistakes, 2 if it could not run."""
+    """Run the command; exit code 1 if a check found mistakes, 2 if it could not run."""
     options = _parser().parse_args(argv)
     try:
         return options.run(options)
     except RegistryRefused as refused:
-        return _refused(refused, options.json)
-    except (StoreError, CannotRun, OSError) as error:
+        _tell(refused, as_json=options.json)
+        return 1 if options.check else 2
+    except (StoreError, CannotRun) as error:
         print(f"partywall registry: {error}", file=sys.stderr)
-        return 2
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        print(f"partywall registry: {place}{error.strerror or error}", file=sys.stderr)
+    return 2
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -51,31 +53,24 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    common = argparse.ArgumentParser(add_help=False)
-    common.add_argument(
-        "--store",
-        metavar="URL",
-        default=os.environ.get("PARTYWALL_STORE") or DEFAULT_STORE,
-        help="chdb:///path or clickhouse://... (default: $PARTYWALL_STORE, else %(default)s)",
-    )
-    common.add_argument("--json", action="store_true", help="print one JSON object")
+    shared = common()
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     loading = commands.add_parser(
-        "load", parents=[common], help="load YAML or JSON lines; all of it or nothing"
+        "load", parents=[shared], help="load YAML or JSON lines; all of it or nothing"
     )
     loading.add_argument("files", nargs="+", type=Path, metavar="FILE")
     loading.add_argument("--check", action="store_true", help="look for mistakes, write nothing")
     loading.set_defaults(run=_load)
 
-    showing = commands.add_parser("show", parents=[common], help="print what is in force")
+    showing = commands.add_parser("show", parents=[shared], help="print what is in force")
     showing.add_argument("kind", nargs="?", choices=list(KINDS), metavar="KIND")
     showing.set_defaults(run=_show)
 
-    senders.add_commands(commands, common)
-    fingerprint_key.add_commands(commands, common)
-    identifier_kinds.add_commands(commands, common)
-    placement.add_commands(commands, common)
+    senders.add_commands(commands, shared)
+    fingerprint_key.add_commands(commands, shared)
+    identifier_kinds.add_commands(commands, shared)
+    placement.add_commands(commands, shared)
     return parser
 
 
@@ -123,7 +118,7 @@ def _show(options: argparse.Namespace) -> int:
     return 0
 
 
-def _refused(refused: RegistryRefused, as_json: bool) -> int:
+def _tell(refused: RegistryRefused, *, as_json: bool) -> None:
     if as_json:
         problems = [
             {"file": p.file, "line": p.line, "key": p.where, "message": p.what}
@@ -137,7 +132,6 @@ def _refused(refused: RegistryRefused, as_json: bool) -> int:
             f"partywall registry: nothing is loaded: {count} mistake{'s' * (count > 1)}",
             file=sys.stderr,
         )
-    return 1
 
 
 def _print_loaded(loaded: Loaded, *, check: bool) -> None:

@@ -10,6 +10,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
+from partywall_collector.commands.options import DEFAULT_STORE, store_url
 from partywall_collector.config_document import ConfigError
 from partywall_collector.otlp_files import DamagedFile, OtlpFile
 from partywall_collector.otlp_sender import GrpcTransport, HttpTransport, NotSent, Transport
@@ -19,7 +20,6 @@ from partywall_collector.replaying import Summary, Target, own_collector, replay
 from partywall_collector.spool import SpoolInUse
 from partywall_collector.store import StoreError, StoreInUse, open_store, statement
 
-DEFAULT_STORE = "chdb://.partywall"
 SQL = "partywall_collector.commands.sql"
 
 EXAMPLE = """\
@@ -113,7 +113,7 @@ def _remote(options: argparse.Namespace, running: ExitStack) -> Target:
 
     if not (options.store or options.registry):
         return Target(connect)
-    store = running.enter_context(open_store(_store_url(options)))
+    store = running.enter_context(open_store(options.store or store_url()))
     if options.registry:
         load(options.registry, store)
     digest = hashlib.sha256(options.token.strip().encode()).hexdigest()
@@ -127,7 +127,7 @@ def _remote(options: argparse.Namespace, running: ExitStack) -> Target:
 
 
 def _embedded(options: argparse.Namespace, running: ExitStack) -> Target:
-    url = _store_url(options)
+    url = options.store or store_url()
     try:
         store = running.enter_context(open_store(url, role="owner"))
     except StoreInUse as error:
@@ -144,10 +144,6 @@ def _embedded(options: argparse.Namespace, running: ExitStack) -> Target:
             file=sys.stderr,
         )
     return running.enter_context(own_collector(store))
-
-
-def _store_url(options: argparse.Namespace) -> str:
-    return options.store or os.environ.get("PARTYWALL_STORE") or DEFAULT_STORE
 
 
 @contextmanager

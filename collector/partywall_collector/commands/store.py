@@ -2,14 +2,13 @@
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Sequence
 from typing import Any, Final
 
 from partywall_collector.commands import store_kafka as kafka
 from partywall_collector.commands import store_tables as tables
-from partywall_collector.commands.registry import DEFAULT_STORE
+from partywall_collector.commands.options import common
 from partywall_collector.commands.tables import print_table
 from partywall_collector.store import Store, StoreError, open_store
 from partywall_collector.store.erasure import Erased, erase, retain, still_sending
@@ -46,22 +45,15 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    common = argparse.ArgumentParser(add_help=False)
-    common.add_argument(
-        "--store",
-        metavar="URL",
-        default=os.environ.get("PARTYWALL_STORE") or DEFAULT_STORE,
-        help="chdb:///path or clickhouse://... (default: $PARTYWALL_STORE, else %(default)s)",
-    )
-    common.add_argument("--json", action="store_true", help="print one JSON object")
+    shared = common()
     commands = parser.add_subparsers(
         required=True, metavar="init | check | migrate | ddl | kafka | reader | retain | erase"
     )
-    tables.add_commands(commands, common)
-    kafka.add_command(commands, common)
-    _add_erasing_commands(commands, common)
+    tables.add_commands(commands, shared)
+    kafka.add_command(commands, shared)
+    _add_erasing_commands(commands, shared)
     reader = commands.add_parser("reader", help="readers of one tenant's rows, for this endpoint")
-    _add_reader_commands(reader, common)
+    _add_reader_commands(reader, shared)
     return parser
 
 

@@ -7,9 +7,9 @@ import sys
 import threading
 from collections.abc import Sequence
 
+from partywall_collector.commands.options import STORE, store_url
 from partywall_collector.store import StoreError, open_store
 from partywall_dashboard import scope
-from partywall_dashboard.place import STORE, store_url
 from partywall_dashboard.scope import is_loopback
 
 PORT = 8501

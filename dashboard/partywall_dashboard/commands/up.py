@@ -18,6 +18,7 @@ from rich.text import Text
 from partywall_analyzer import Analysis
 from partywall_analyzer.watch import run_every
 from partywall_collector.collector import Collector
+from partywall_collector.commands.options import store_url
 from partywall_collector.config import Config
 from partywall_collector.config_document import ConfigError
 from partywall_collector.signals import until_signal
@@ -25,7 +26,6 @@ from partywall_collector.spool import SpoolInUse
 from partywall_collector.store import Store, StoreError, open_store
 from partywall_collector.store.facade import serve
 from partywall_dashboard.commands.dashboard import PORT, port_problem
-from partywall_dashboard.place import store_url
 from partywall_dashboard.process import DashboardProcess
 
 log = logging.getLogger("partywall.up")

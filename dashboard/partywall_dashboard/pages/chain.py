@@ -7,11 +7,11 @@ import streamlit as st
 
 from partywall_analyzer.lookup import TraceSpan
 from partywall_analyzer.model import Answer, Chain, Finding, Hop
+from partywall_collector.commands.options import store_url
 from partywall_dashboard import reads, text
 from partywall_dashboard.components import draw
 from partywall_dashboard.judged import finding_tags
 from partywall_dashboard.layout import FOLD_ABOVE, colours, fold, lane_of, place
-from partywall_dashboard.place import store_url
 from partywall_dashboard.scope import viewer
 
 

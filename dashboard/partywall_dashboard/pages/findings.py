@@ -4,9 +4,9 @@ import streamlit as st
 
 from partywall_analyzer.findings import Scope
 from partywall_analyzer.model import Finding, Severity, Verdict
+from partywall_collector.commands.options import store_url
 from partywall_dashboard import reads, text
 from partywall_dashboard.judged import finding_tags
-from partywall_dashboard.place import store_url
 from partywall_dashboard.scope import viewer
 from partywall_dashboard.tables import findings_table
 

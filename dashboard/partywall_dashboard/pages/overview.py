@@ -9,9 +9,9 @@ import streamlit as st
 
 from partywall_analyzer.findings import TenantPair, Totals, TrendPoint
 from partywall_analyzer.model import Severity, Verdict
+from partywall_collector.commands.options import store_url
 from partywall_dashboard import reads, text
 from partywall_dashboard.components import draw
-from partywall_dashboard.place import store_url
 from partywall_dashboard.scope import viewer
 from partywall_dashboard.settings import SEVERITIES
 from partywall_dashboard.tables import findings_table
