@@ -3,11 +3,13 @@
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from partywall_analyzer.model import EXTERNAL, Finding, Severity, Verdict
+from partywall_analyzer.responses import responses_to
+from partywall_analyzer.standing import LIVE
 from partywall_collector.store import Store, statement
 
 _SQL: Final = "partywall_analyzer.sql"
@@ -79,7 +81,7 @@ def list_findings(
     since: datetime | None = None,
     severities: Sequence[str] = (),
     verdicts: Sequence[str] = (),
-    states: Sequence[str] = ("open",),
+    states: Sequence[str] = LIVE,
     rules: Sequence[str] = (),
     from_tenant: str = "",
     to_tenant: str = "",
@@ -115,7 +117,11 @@ def get_finding(store: Store, scope: Scope, finding: str) -> Finding | None:
     if not _ID.fullmatch(wanted):
         return None
     rows = _list(store, scope, ids=[wanted], limit=2)
-    return Finding.from_row(rows[0]) if len(rows) == 1 else None
+    if len(rows) != 1:
+        return None
+    found = Finding.from_row(rows[0])
+    answers = responses_to(store, [found.id], scope.tenants)
+    return replace(found, responses=tuple(answers))
 
 
 def tenant_matrix(store: Store, scope: Scope, *, since: datetime | None = None) -> list[TenantPair]:
@@ -176,7 +182,7 @@ def _list(store: Store, scope: Scope, **filters: Any) -> list[dict[str, Any]]:
 
 
 def _count(store: Store, scope: Scope, since: datetime | None) -> list[dict[str, Any]]:
-    parameters = {"since_us": _microseconds(since)} | scope.parameters()
+    parameters = {"since_us": _microseconds(since), "live": list(LIVE)} | scope.parameters()
     return store.rows(statement(_SQL, "count_findings"), parameters)
 
 

@@ -16,6 +16,7 @@ from partywall_analyzer.model import (
     Node,
     Ref,
 )
+from partywall_analyzer.standing import WITHDRAWN
 
 ANOTHER: Final = "another-tenant"
 """Stands for the other side, whoever it is: two halves share no name but the id of the finding."""
@@ -65,7 +66,15 @@ def half(finding: Finding, tenant: str) -> Finding:
         sources=_own(finding.sources, steps),
         chain=_chain(finding, tenant, steps, own=own),
         evidence=Evidence(missing=finding.evidence.missing, frameworks=finding.evidence.frameworks),
+        state=_state(finding, tenant),
+        standings=tuple(each for each in finding.standings if each.tenant == tenant),
+        responses=tuple(each for each in finding.responses if each.tenant == tenant),
     )
+
+
+def _state(finding: Finding, tenant: str) -> str:
+    own = (each.state for each in finding.standings if each.tenant == tenant)
+    return finding.state if finding.state == WITHDRAWN else next(own, "new")
 
 
 def _side(side: str, tenant: str) -> str:

@@ -1,19 +1,18 @@
 """The ledger of findings: append-only, and the newest revision of an id is the finding.
 
 A finding whose content is the same writes nothing, one that is no longer derived is withdrawn, and
-its rows stay. A state that somebody gave it stays with it when its content changes.
+its rows stay. What somebody does about a finding is a response and lies beside the ledger.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from partywall_analyzer.model import Finding
+from partywall_analyzer.standing import WITHDRAWN
 from partywall_analyzer.tables import Tables
 from partywall_collector.store import Store, statement
-
-WITHDRAWN: Final = "withdrawn"
 
 _SQL: Final = "partywall_analyzer.sql"
 _CHUNK: Final = 500
@@ -33,7 +32,7 @@ def record(store: Store, tables: Tables, findings: Sequence[Finding]) -> Changes
     known = _known(tables)
     new = [finding for finding in findings if finding.id not in known]
     changed = [
-        replace(finding, state=_state(known[finding.id]))
+        finding
         for finding in findings
         if finding.id in known
         and (
@@ -50,10 +49,6 @@ def record(store: Store, tables: Tables, findings: Sequence[Finding]) -> Changes
     rows: list[dict[str, Any]] = [f.to_row(now) for f in (*new, *changed, *withdrawn)]
     store.insert("ledger", rows)
     return Changes(new, changed, withdrawn)
-
-
-def _state(known: Mapping[str, Any]) -> str:
-    return "open" if known["state"] == WITHDRAWN else str(known["state"])
 
 
 def _known(tables: Tables) -> dict[str, dict[str, Any]]:

@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Final, NamedTuple, Self, cast
 
+from partywall_analyzer.standing import Response, Standing
+
 EXTERNAL: Final = "outside"
 """The other side of a crossing that is no registered tenant."""
 
@@ -283,12 +285,16 @@ class Finding:
     session_tenant: str = ""
     state: str = "open"
     recorded_at: datetime | None = None
+    standings: tuple[Standing, ...] = ()
+    responses: tuple[Response, ...] = ()
+    """What was done about it, oldest first; `get_finding` reads it, lists do not."""
 
     @property
     def revision(self) -> str:
-        """Digest of the content: what is found, without the state that it was given."""
+        """Digest of the content: what is found, without what was done about it."""
         content = self.to_dict()
-        del content["recorded_at"], content["state"]
+        for name in _ANSWERS:
+            del content[name]
         text = json.dumps(content, sort_keys=True, ensure_ascii=True)
         return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
@@ -313,6 +319,9 @@ class Finding:
                     made[field.name] = value.to_dict()
                 case tuple() if field.name in ("calls", "sources"):
                     made[field.name] = [ref._asdict() for ref in cast(tuple[Ref, ...], value)]
+                case tuple() if field.name in ("standings", "responses"):
+                    said = cast("tuple[Standing | Response, ...]", value)
+                    made[field.name] = [each.to_dict() for each in said]
                 case tuple():
                     made[field.name] = list(cast(tuple[str, ...], value))
                 case StrEnum():
@@ -323,7 +332,8 @@ class Finding:
 
     def to_row(self, recorded_at: datetime) -> dict[str, Any]:
         """A row of the table `ledger`."""
-        row: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
+        kept = {f.name for f in fields(self)} - {"standings", "responses"}
+        row: dict[str, Any] = {name: getattr(self, name) for name in kept}
         row["finding_id"] = row.pop("id")
         row["revision"] = self.revision
         row["recorded_at"] = recorded_at
@@ -339,6 +349,7 @@ class Finding:
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> Self:
         """Read a row of `sql/list_findings.sql`, whose times are microseconds since 1970."""
+        texts: dict[str, Any] = {name: str(row[name]) for name in _TEXTS}
         return cls(
             id=row["finding_id"],
             severity=Severity(row["severity"]),
@@ -352,10 +363,14 @@ class Finding:
             first_seen=moment(row["first_seen_us"]),
             last_seen=moment(row["last_seen_us"]),
             recorded_at=moment(row["recorded_at_us"]),
-            **{name: str(row[name]) for name in _TEXTS},
+            standings=tuple(
+                Standing.from_row(each, moment(each["at_us"])) for each in row.get("standings", ())
+            ),
+            **texts,
         )
 
 
+_ANSWERS: Final = ("recorded_at", "state", "standings", "responses")
 _TEXTS: Final = (
     *("rule", "title", "sentence", "attestation", "from_tenant", "to_tenant", "session_tenant"),
     "subject",

@@ -8,6 +8,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from partywall_analyzer.answered import answered
 from partywall_analyzer.model import (
     EXTERNAL,
     Answer,
@@ -77,6 +78,9 @@ def _finding(finding: Finding, width: int) -> Iterator[RenderableType]:
     yield Text()
     yield _calls(finding)
     yield _footer(finding)
+    if finding.responses:
+        yield Text()
+        yield from answered(finding)
 
 
 def _badges(finding: Finding) -> Text:
@@ -88,7 +92,7 @@ def _badges(finding: Finding) -> Text:
         Text(finding.rule, style="dim"),
         Text(finding.id, style="dim"),
     ]
-    if finding.state != "open":
+    if finding.state not in ("new", "open"):
         parts.append(Text(finding.state, style="bold"))
     return Text("  ").join(parts)
 

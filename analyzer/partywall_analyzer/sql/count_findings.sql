@@ -1,7 +1,7 @@
--- Open findings in scope by tenant pair, day, severity and verdict.
+-- Findings that somebody still has to do something about, in scope by tenant pair, day, severity and verdict.
 SELECT from_tenant, to_tenant, toString(toDate(last_seen)) AS day, severity, verdict, count() AS n
-FROM (SELECT * FROM ledger ORDER BY recorded_at DESC, revision DESC LIMIT 1 BY finding_id)
-WHERE state = 'open'
+FROM current_findings
+WHERE state IN {live:Array(String)}
     AND ({everything:Bool} OR (
         from_tenant IN {tenants:Array(String)}
         AND (to_tenant IN {tenants:Array(String)} OR to_tenant = {external:String})))

@@ -2,12 +2,12 @@
 SELECT
     finding_id, rule, title, sentence, severity, verdict, reasons, proof, attestation,
     from_tenant, to_tenant, session_tenant, subject, session_id, request_id, trace_id, agent, identity,
-    credential_id, dataset, party, operation, calls, sources, chain, evidence, state,
+    credential_id, dataset, party, operation, calls, sources, chain, evidence, state, standings,
     toUnixTimestamp64Micro(recorded_at) AS recorded_at_us,
     intDiv(toUnixTimestamp64Nano(first_seen), 1000) AS first_seen_us,
     intDiv(toUnixTimestamp64Nano(last_seen), 1000) AS last_seen_us,
     count() OVER () AS total
-FROM (SELECT * FROM ledger ORDER BY recorded_at DESC, revision DESC LIMIT 1 BY finding_id)
+FROM current_findings
 WHERE ({everything:Bool} OR (
         from_tenant IN {tenants:Array(String)}
         AND (to_tenant IN {tenants:Array(String)} OR to_tenant = {external:String})))

@@ -33,6 +33,9 @@ _OF_TENANT: Final = {
     "ledger": f"{_IN_FINDING} OR {_IN_TEXTS}",
     "quarantine": "has(claimed_tenants, {tenant:String})",
     "readers": "tenant_id = {tenant:String}",
+    "responses": (
+        "(tenant_id = {tenant:String} OR (tenant_id = '' AND match(note, {mentions:String})))"
+    ),
 }
 _OF_SESSIONS: Final = {
     "ledger": f"{_IN_FINDING} AND (has({{sessions:Array(String)}}, session_id) "
