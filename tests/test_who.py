@@ -1,12 +1,21 @@
-"""Who: the agent and the person of a call, also where only the run above it names them."""
+"""Who: by any key, as of any time, also where only the run above a call names agent and person."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from planted import YEAR, at
 
 from partywall_analyzer import OPERATOR, who
-from partywall_analyzer.testing import Log
+from partywall_analyzer.testing import START, Log
+from partywall_collector.registry import FOREVER, Approval, Credential, DatasetOwner, Tenant
+from partywall_collector.registry.load import write
 from partywall_collector.store import Store
 
 
 def test_who_is_named_by_the_agent_run_above_the_call(store: Store) -> None:
     """Frameworks name agent and person on the run only; another tenant's run says nothing."""
+    write([Tenant(id="acme"), Tenant(id="fjord")], store)
     log = Log(store)
     run = log.agent("acme", agent="planner")
     call = log.call("acme", parent=run, agent="", at=5)
@@ -17,3 +26,64 @@ def test_who_is_named_by_the_agent_run_above_the_call(store: Store) -> None:
     assert (answer.answer, answer.proven) == ("planner", True)
     assert run.span_id in answer.proof
     assert not rows[other.span_id].answers[0].proven
+
+
+def test_who_is_asked_by_any_key_together(store: Store) -> None:
+    """Request, session, agent (also where only its run names it), party, and a span of time."""
+    write([Tenant(id="acme"), Tenant(id="fjord")], store)
+    log = Log(store)
+    run = log.agent("acme", agent="planner", session="s-7", request="REQ-7")
+    told: dict[str, Any] = {"session": "s-7", "request": "REQ-7", "agent": ""}
+    mail = log.call("acme", parent=run, sends=[("email", "anna@fjord.example")], at=5, **told)
+    late = log.call("acme", parent=run, agent="", session="s-8", request="REQ-8", at=60)
+    log.call("fjord", at=5)
+    log.write()
+
+    def spans(**keys: Any) -> set[str]:
+        return {row.span_id for row in who(store, OPERATOR, **keys)}
+
+    for keys in (
+        {"request": "REQ-7"},
+        {"session": "s-7", "tenant": "acme"},
+        {"party": "Anna@fjord.*"},
+        {"agent": "planner", "until": at(60)},
+    ):
+        assert spans(**keys) == {mail.span_id}, keys
+    assert spans(agent="planner") == {mail.span_id, late.span_id}
+    assert spans(agent="planner", since=at(60)) == {late.span_id}
+    assert spans(session="s-7", tenant="fjord") == set()
+    assert len(spans(since=datetime.min.replace(tzinfo=UTC), until=FOREVER)) == 3
+
+
+def test_an_answer_as_of_a_time_is_the_one_that_could_be_given_then(store: Store) -> None:
+    """Owner, approval and credential are those that were recorded; later calls are not there."""
+    tenants = [Tenant(id="acme"), Tenant(id="fjord"), Tenant(id="gate")]
+    approval = Approval(
+        id="CHG-1", tenant="fjord", grantee="acme", request="*", approver="p.h@fjord",
+        datasets=("crm/*",), valid_from=YEAR, valid_until=at(3600),
+    )  # fmt: skip
+    credential = Credential(id="c-1", tenant="acme", issued=YEAR)
+    owner = DatasetOwner(pattern="crm/*", owner="fjord")
+    write([*tenants, owner, approval, credential], store)
+    first = datetime.now(UTC)
+    log = Log(store)
+    log.call("acme", reads=["crm/1"], credential="c-1", approval="CHG-1", at=10)
+    log.call("acme", reads=["crm/1"], at=(datetime.now(UTC) - START).total_seconds() + 1e6)
+    log.write()
+    ended = replace(credential, revoked=at(5)), replace(approval, valid_until=at(5))
+    write([replace(owner, owner="gate"), *ended], store)
+
+    (then,) = who(store, OPERATOR, dataset="crm/1", as_of=first)
+    now = who(store, OPERATOR, dataset="crm/1", until=at(100))[0]
+    assert (then.owners, now.owners) == (("fjord",), ("gate",))
+    questions = [answer.question for answer in then.answers]
+    assert questions[3:] == ["Using which identity", "By which approval"]
+    assert [answer.proven for answer in then.answers[2:]] == [True, True, True]
+    assert [answer.proven for answer in now.answers[2:]] == [True, False, False]
+    assert then.answers[4].proof.startswith("valid then: given by fjord (p.h@fjord), from 2026-")
+    assert now.answers[3].proof.startswith("revoked before: ")
+    assert now.answers[4].proof.startswith("expired before: ")
+    (before,) = who(store, OPERATOR, dataset="crm/1", as_of=at(20))
+    assert "does not know" in before.answers[3].proof
+    assert "does not know" in before.answers[4].proof
+    assert before.answers[2].proof == "no owner in the registry"

@@ -7,16 +7,17 @@ from datetime import datetime
 from typing import Any, Final, cast
 
 from partywall import conventions
+from partywall_analyzer.answers import Known, answers_of
 from partywall_analyzer.findings import Scope
-from partywall_analyzer.model import ATTESTATIONS, Answer, iso, moment
-from partywall_analyzer.names import clean
-from partywall_collector.registry import DatasetOwner, Registry
-from partywall_collector.registry.load import current
+from partywall_analyzer.model import Answer, iso, moment
+from partywall_collector.registry import Approval, Credential, DatasetOwner, Registry
+from partywall_collector.registry.load import known
 from partywall_collector.store import Store, statement
 
 _SQL: Final = "partywall_analyzer.sql"
 _TRACE: Final = re.compile(r"[0-9a-f]{32}")
 _NO_PARENT: Final = "0" * 16
+_LAST_US: Final = 2**63 // 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +41,11 @@ class TraceSpan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WhoRow:
-    """One call and the four answers about it, each with its proof line."""
+    """One call and the answers about it, each with its proof line.
+
+    The first four are always there: who, for which tenant, against which asset, using which
+    identity. A call that cites an approval has a fifth one: by which approval.
+    """
 
     time: datetime
     trace_id: str
@@ -62,7 +67,7 @@ class WhoRow:
     parties: tuple[str, ...]
     failed: bool
     attestation: str
-    answers: tuple[Answer, Answer, Answer, Answer]
+    answers: tuple[Answer, ...]
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON object."""
@@ -107,44 +112,76 @@ def who(
     *,
     tenant: str = "",
     dataset: str = "",
+    party: str = "",
     identity: str = "",
     credential: str = "",
+    agent: str = "",
+    session: str = "",
+    request: str = "",
     trace: str = "",
     since: datetime | None = None,
+    until: datetime | None = None,
+    as_of: datetime | None = None,
     limit: int = 100,
 ) -> list[WhoRow]:
-    """The latest calls that match every given key; `*` in `dataset` stands for any text."""
+    """The latest calls that match every given key.
+
+    `*` in `dataset` and `party` stands for any text. `as_of` answers as one could have answered
+    then: with the calls that had begun and what the registry had recorded by that time. Owners,
+    approvals and credentials are those of that time, and whether they covered a call is said for
+    the time of the call.
+    """
     wanted = trace.strip().lower()
     if wanted and not _TRACE.fullmatch(wanted):
         return []
+    ends = [time for time in (until, as_of) if time]
     parameters: dict[str, Any] = scope.parameters() | {
         "tenant": tenant,
         "dataset": _like(dataset),
+        "party": _like(party),
         "identity": identity,
         "credential": credential,
+        "agent": agent,
+        "session": session,
+        "request": request,
         "trace": wanted,
-        "since_us": 0 if since is None else round(since.timestamp() * 1e6),
+        "since_us": _us(since) if since else 0,
+        "until_us": _us(min(ends)) if ends else 0,
         "limit": max(1, limit),
     }
     del parameters["external"]
     rows = store.rows(statement(_SQL, "who"), parameters)
     if not rows:
         return []
-    registry, runs = Registry(current(store, DatasetOwner)), _runs(store, scope, rows)
-    return [_who_row(row, registry, runs.get((row["tenant_id"], row["trace"]))) for row in rows]
+    runs, facts = _runs(store, rows), _known(store, rows, as_of)
+    return [_who_row(row, facts, runs.get((row["tenant_id"], row["trace"]))) for row in rows]
+
+
+def _known(store: Store, rows: Sequence[Mapping[str, Any]], at: datetime | None) -> Known:
+    """What the registry said at a time of all that the rows name."""
+    approvals = {row["approval_id"] for row in rows} - {""}
+    credentials = {row["credential_id"] for row in rows} - {""}
+    owners = known(store, DatasetOwner, at=at) if any(row["datasets"] for row in rows) else {}
+    return Known(
+        Registry(owners),
+        known(store, Approval, at=at, names=approvals) if approvals else {},
+        known(store, Credential, at=at, names=credentials) if credentials else {},
+    )
 
 
 def _runs(
-    store: Store, scope: Scope, rows: Sequence[Mapping[str, Any]]
+    store: Store, rows: Sequence[Mapping[str, Any]]
 ) -> dict[tuple[str, str], Mapping[str, Any]]:
     """The agent runs above calls: frameworks name agent and person on the run, not on each call."""
-    below = {row["trace"] for row in rows if not (row["agent"] and row["subject"])}
-    parameters = scope.parameters() | {
-        "traces": sorted(below),
+    below = [row for row in rows if not (row["agent"] and row["subject"])]
+    if not below:
+        return {}
+    parameters = {
+        "tenants": sorted({row["tenant_id"] for row in below}),
+        "traces": sorted({row["trace"] for row in below}),
         "subjects": list(conventions.SUBJECT),
     }
-    del parameters["external"]
-    found = store.rows(statement(_SQL, "runs_of_traces"), parameters) if below else []
+    found = store.rows(statement(_SQL, "runs_of_traces"), parameters)
     return {(run["tenant_id"], run["trace"]): run for run in found}
 
 
@@ -154,12 +191,16 @@ def _like(pattern: str) -> str:
     return escaped.replace("*", "%")
 
 
-def _who_row(row: Mapping[str, Any], registry: Registry, run: Mapping[str, Any] | None) -> WhoRow:
+def _us(time: datetime) -> int:
+    """Microseconds since 1970, within what the column of a time can hold."""
+    return max(-_LAST_US, min(round(time.timestamp() * 1e6), _LAST_US))
+
+
+def _who_row(row: Mapping[str, Any], facts: Known, run: Mapping[str, Any] | None) -> WhoRow:
     datasets = tuple(_pair(entry, "id", 0) for entry in row["datasets"])
-    owners = tuple(_owner(registry, dataset) for dataset in datasets)
     parties = tuple(_pair(entry, "value", 1) for entry in row["parties"])
-    attestation = str(row["attestation"])
-    proof = ATTESTATIONS.get(attestation, attestation)
+    owners = tuple(facts.owner(dataset) for dataset in datasets)
+    told = dict(row) | {"datasets": datasets, "parties": parties, "owners": owners}
     return WhoRow(
         time=moment(row["start_us"]),
         trace_id=row["trace"],
@@ -180,77 +221,9 @@ def _who_row(row: Mapping[str, Any], registry: Registry, run: Mapping[str, Any] 
         owners=owners,
         parties=parties,
         failed=bool(row["failed"]),
-        attestation=attestation,
-        answers=(
-            _who(row, run),
-            Answer(
-                "For which tenant",
-                clean(row["tenant_id"]),
-                f"{attestation or 'no attestation'}: {proof} "
-                f"(principal {clean(row['principal']) or '?'})",
-                attestation not in ("", "A0"),
-            ),
-            _asset(row, datasets, owners, parties),
-            _identity(row),
-        ),
+        attestation=str(row["attestation"]),
+        answers=answers_of(told, facts, run),
     )
-
-
-def _who(row: Mapping[str, Any], run: Mapping[str, Any] | None) -> Answer:
-    above = run or {"agent": "", "subject": "", "span": ""}
-    subject = row["subject"] or above["subject"]
-    actors = [*row["actor_chain"]] or [row["agent"] or above["agent"]]
-    people = [subject, *actors] if subject not in actors else actors
-    named = [clean(name) for name in people if name]
-    if not named:
-        return Answer("Who", "not recorded", "no span names an agent or a person", False)
-    said = [row["span"]] if row["subject"] or row["agent"] or row["actor_chain"] else []
-    said += [above["span"]] if above["span"] and not (row["subject"] and row["agent"]) else []
-    spans = " and ".join(said)
-    return Answer("Who", " > ".join(named), f"span {spans} of trace {row['trace']}", True)
-
-
-def _asset(
-    row: Mapping[str, Any],
-    datasets: Sequence[str],
-    owners: Sequence[str],
-    parties: Sequence[str],
-) -> Answer:
-    question = "Against which asset"
-    if not datasets and not parties:
-        return Answer(
-            question,
-            "not recorded",
-            f"no dataset or party is known for {clean(row['tool'])}",
-            False,
-        )
-    answer = ", ".join(clean(name) for name in dict.fromkeys((*datasets, *parties)))
-    owned = ", ".join(dict.fromkeys(owner for owner in owners if owner))
-    if datasets and not owned:
-        return Answer(question, answer, "no owner in the registry", False)
-    said = [f"owned by {owned}"] if owned else []
-    said += ["a party of the call"] if parties else []
-    return Answer(
-        question, answer, "; ".join([*said, f"{row['operation'] or 'used'} by {row['tool']}"]), True
-    )
-
-
-def _identity(row: Mapping[str, Any]) -> Answer:
-    question = "Using which identity"
-    credential = f"credential {row['credential_id']}" if row["credential_id"] else ""
-    answer = ", ".join(clean(name) for name in (row["identity"], credential) if name)
-    if not answer:
-        return Answer(question, "not recorded", "the span names no identity", False)
-    if not row["credential_id"]:
-        return Answer(question, answer, "claimed by the span; no credential is recorded", False)
-    return Answer(question, answer, f"credential id on span {row['span']}", True)
-
-
-def _owner(registry: Registry, dataset: str) -> str:
-    owner = registry.owner(dataset)
-    if owner is None:
-        return ""
-    return owner.tenant or owner.ownership
 
 
 def _pair(entry: Any, name: str, index: int) -> str:

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from partywall_analyzer.model import Ref
+from partywall_collector.registry.placement import own
 from partywall_collector.store import Store
 
 START: Final = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -110,7 +111,7 @@ class Log:
         start = START + timedelta(seconds=at)
         row: dict[str, Any] = {
             "tenant_id": tenant,
-            "placement": tenant,
+            "placement": own(tenant),
             "session_id": session,
             "request_id": request,
             "trace_id": bytes.fromhex(trace_id),

@@ -22,8 +22,12 @@ EXAMPLES = """\
 KEYS = {
     "tenant": "calls of the sessions of this tenant",
     "dataset": "calls that touched this dataset; `*` stands for any text",
+    "party": "calls that sent to or fetched from this party; `*` stands for any text",
     "identity": "calls with this workload identity",
     "credential": "calls with this credential id",
+    "agent": "calls of this agent, or below a run of it",
+    "session": "calls of this session",
+    "request": "calls made for this request",
     "trace": "calls of this trace",
 }
 
@@ -38,6 +42,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments.add_argument(
         "--since", type=moment, metavar="TIME", help="24h, 7d, or a time in ISO 8601"
     )
+    arguments.add_argument("--until", type=moment, metavar="TIME", help="calls that began before")
+    arguments.add_argument(
+        "--as-of",
+        type=moment,
+        metavar="TIME",
+        help="the answer that one would have got then: calls that had begun, owners, approvals and "
+        "credentials as they were recorded by that time",
+    )
     arguments.add_argument(
         "--limit", type=int, default=20, metavar="N", help="the latest N (default: %(default)s)"
     )
@@ -48,7 +60,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(options: argparse.Namespace) -> int:
     keys = {key: getattr(options, key) for key in KEYS}
     with open_store(options.store, role="reader") as store:
-        rows = who(store, OPERATOR, **keys, since=options.since, limit=options.limit)
+        rows = who(
+            store,
+            OPERATOR,
+            **keys,
+            since=options.since,
+            until=options.until,
+            as_of=options.as_of,
+            limit=options.limit,
+        )
     if options.json:
         print(json.dumps({"calls": [row.to_dict() for row in rows]}))
     elif rows:

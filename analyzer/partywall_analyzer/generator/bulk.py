@@ -52,6 +52,7 @@ def fill(store: Store, size: Size) -> list[Planted]:
         ],
         store,
     )
+    store.command(statement(_SQL, "place"))
     add(store, size, first=0)
     return _Planter(store, size).plant() if size.each else []
 

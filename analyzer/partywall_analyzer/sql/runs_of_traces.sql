@@ -9,6 +9,7 @@ SELECT
         (start_time, span_id)) AS subject
 FROM spans
 WHERE step = 'agent'
+    AND placement IN (SELECT placement FROM tenants WHERE tenant_id IN {tenants:Array(String)})
+    AND tenant_id IN {tenants:Array(String)}
     AND trace_id IN (SELECT unhex(arrayJoin({traces:Array(String)})))
-    AND ({everything:Bool} OR tenant_id IN {tenants:Array(String)})
 GROUP BY tenant_id, trace_id

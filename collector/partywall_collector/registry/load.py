@@ -7,12 +7,20 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from partywall.identifiers import BUILT_IN
 from partywall.request import read_request
 from partywall_collector.registry.document import PROBLEMS_SHOWN, Problem
-from partywall_collector.registry.model import KINDS, Credential, Principal, Record, Session, Tenant
+from partywall_collector.registry.model import (
+    FOREVER,
+    KINDS,
+    Credential,
+    Principal,
+    Record,
+    Session,
+    Tenant,
+)
 from partywall_collector.registry.placement import place
 from partywall_collector.registry.read import Read, read_files, refuse_unknown_tenants
 from partywall_collector.registry.schema import RecordT, record_of, row, slots
@@ -22,6 +30,7 @@ from partywall_collector.store.schema import kinds_of
 
 CURRENT = statement("partywall_collector.registry.sql", "current")
 NAMED = statement("partywall_collector.registry.sql", "credentials_named")
+KNOWN = statement("partywall_collector.registry.sql", "known")
 
 _ASKED = 2_000
 
@@ -85,6 +94,34 @@ def completed(reads: Sequence[Read], store: Store) -> list[Record]:
 def current(store: Store, kind: type[RecordT]) -> list[RecordT]:
     """Return the records of one kind that are in force."""
     return [record_of(kind, columns) for columns in _rows(store, kind)]
+
+
+def known(
+    store: Store,
+    kind: type[RecordT],
+    *,
+    at: datetime | None = None,
+    names: Collection[str] | None = None,
+) -> dict[RecordT, datetime]:
+    """Return the records that were in force at a time, now if it is None, and since when.
+
+    `names` are those of the kind's first identifying field; without them all records are returned.
+    What was recorded later is not known yet, whatever time it speaks of.
+    """
+    identity = [slot for slot in slots(kind) if slot.identifies]
+    parameters: dict[str, Any] = {
+        "table": cast("Any", kind).kind,
+        "column": identity[0].column,
+        "at_us": round((at or FOREVER).timestamp() * 1e6),
+        "all": names is None,
+        "names": sorted(names or ()),
+    }
+    newest: dict[tuple[Any, ...], tuple[RecordT, datetime]] = {}
+    for columns in store.rows(KNOWN, parameters):
+        record = record_of(kind, columns)
+        name = tuple(getattr(record, slot.name) for slot in identity)
+        newest[name] = record, _utc(columns["recorded_at"])
+    return dict(newest.values())
 
 
 def credentials_named(store: Store, names: Collection[str]) -> list[Credential]:
