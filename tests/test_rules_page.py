@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
+import pytest
+
 import partywall_analyzer
+from partywall_analyzer.frameworks import frameworks, titled
 from partywall_analyzer.rules import rules
 from partywall_analyzer.rules.__main__ import page
 
@@ -30,3 +33,14 @@ def test_the_public_face_is_sorted_and_real() -> None:
     )
     assert all(getattr(partywall_analyzer, name) for name in names)
     assert not hasattr(partywall_analyzer, "draw")
+
+
+def test_every_framework_id_is_known_and_none_means_two_things() -> None:
+    """A version, a date and a source stand beside each list; a rule that makes one up fails."""
+    ids = [item for each in frameworks() for item in each.items]
+    assert len(ids) == len(set(ids))
+    assert all(each.version and each.date and each.source for each in frameworks())
+    for rule in rules():
+        assert list(titled(rule.frameworks)) == list(rule.frameworks)
+    with pytest.raises(KeyError, match="ASI11"):
+        titled(["ASI11"])

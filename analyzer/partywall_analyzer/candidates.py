@@ -1,19 +1,35 @@
 """Runs the rules' SQL and reads what it finds."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, cast
 
 from partywall_analyzer.model import Candidate, Crossing, Ref, moment
-from partywall_analyzer.rules import Rule
+from partywall_analyzer.rule import Rule
+from partywall_analyzer.rules import own
 from partywall_analyzer.tables import Tables
+from partywall_collector.store import StoreUnavailable
 
 
 def find(tables: Tables, rule: Rule) -> list[Candidate]:
-    """The candidates of one rule, in a fixed order."""
-    found = [_candidate(rule.id, row) for row in tables.candidates_of(rule)]
-    return [part for candidate in found for part in _by_source(candidate)]
+    """The candidates of one rule, in a fixed order.
+
+    Raises RuleError if an added rule fails at it.
+    """
+    if rule in own():
+        return list(_found(tables, rule))
+    try:
+        return list(_found(tables, rule))
+    except StoreUnavailable:
+        raise
+    except Exception as error:  # whatever its author's statement does is the author's to read
+        raise rule.failed(error) from error
+
+
+def _found(tables: Tables, rule: Rule) -> Iterator[Candidate]:
+    for row in tables.candidates_of(rule):
+        yield from _by_source(_candidate(rule.id, row))
 
 
 def _candidate(rule: str, row: Mapping[str, Any]) -> Candidate:

@@ -20,7 +20,7 @@ from partywall_analyzer.introductions import Introductions
 from partywall_analyzer.ledger import Changes, record
 from partywall_analyzer.model import Candidate, Finding
 from partywall_analyzer.parts import Part, judged
-from partywall_analyzer.rules import rules
+from partywall_analyzer.rules import RuleError, failures, rules
 from partywall_analyzer.spans import fetch
 from partywall_analyzer.tables import Tables
 from partywall_analyzer.verdict import Judge
@@ -40,7 +40,8 @@ _CHUNK: Final = 2_000
 class Analysis:
     """What an analysis derived at the keys it opened, and what it changed in the ledger.
 
-    `spans` is the number of spans that it opened, `whole` whether that was all there are.
+    `spans` is the number of spans that it opened, `whole` whether that was all there are. `errors`
+    are of added rules that could not be used; what they had found before stands.
     """
 
     findings: list[Finding]
@@ -50,6 +51,7 @@ class Analysis:
     spans: int
     seconds: float
     whole: bool
+    errors: tuple[RuleError, ...] = ()
 
 
 def analyze(store: Store, *, whole: bool = False, progress: Progress | None = None) -> Analysis:
@@ -63,23 +65,28 @@ def analyze(store: Store, *, whole: bool = False, progress: Progress | None = No
     earlier = None if whole else Watermark.last(store)
     seen = Watermark.look(store, earlier)
     news = _news(store, seen, earlier)
+    errors = list(failures())
     if news and news.empty:
-        return _told(Changes([], [], []), [], 0, begun, whole=False)
+        return _told(Changes([], [], []), [], 0, begun, errors, whole=False)
     registry = Registry.read(store, without=Credential)
     with Tables(store, registry, news) as tables:
         spans = int(tables.rows(statement(_SQL, "count_open_spans"))[0]["n"])
         candidates: list[Candidate] = []
         for done, each in enumerate(rules()):
             tell(f"rule {each.id}", done, len(rules()))
-            candidates += find(tables, each)
+            try:
+                candidates += find(tables, each)
+            except RuleError as error:
+                errors.append(error)
         cited = {each.credential_id for each in candidates} - {""}
         registry = registry.with_credentials(credentials_named(store, cited))
         findings = _findings(store, registry, tables, candidates, tell)
         tell("writing the ledger", 0, 1)
-        changes = record(store, tables, findings)
-    analysis = _told(changes, findings, spans, begun, whole=news is None)
-    seen.keep(store, whole=analysis.whole, spans=spans, seconds=analysis.seconds)
-    return analysis
+        changes = record(store, tables, findings, failed={error.rule for error in errors})
+    analysis = _told(changes, findings, spans, begun, errors, whole=news is None)
+    if len(errors) == len(failures()):
+        seen.keep(store, whole=analysis.whole, spans=spans, seconds=analysis.seconds)
+    return analysis  # where a statement failed, the next analysis looks at the same again
 
 
 def _news(store: Store, seen: Watermark, earlier: Watermark | None) -> News | None:
@@ -92,7 +99,13 @@ def _news(store: Store, seen: Watermark, earlier: Watermark | None) -> News | No
 
 
 def _told(
-    changes: Changes, findings: list[Finding], spans: int, begun: float, *, whole: bool
+    changes: Changes,
+    findings: list[Finding],
+    spans: int,
+    begun: float,
+    errors: Sequence[RuleError],
+    *,
+    whole: bool,
 ) -> Analysis:
     return Analysis(
         findings=findings,
@@ -102,6 +115,7 @@ def _told(
         spans=spans,
         seconds=time.monotonic() - begun,
         whole=whole,
+        errors=tuple(errors),
     )
 
 

@@ -16,9 +16,10 @@ from partywall_analyzer.model import (
     Verdict,
 )
 from partywall_analyzer.names import clean
-from partywall_analyzer.rules import Rule
+from partywall_analyzer.rule import Rule
+from partywall_analyzer.rules import rule
 from partywall_analyzer.spans import Span
-from partywall_analyzer.verdict import REASONS, Judgement
+from partywall_analyzer.verdict import Judgement, words_of
 from partywall_collector.registry import Registry
 
 _ACTS: Final = {
@@ -87,7 +88,7 @@ class Speaker:
             "owner": self._owner(told.candidate),
             "cited": clean(told.candidate.approval_id),
         }
-        said = [REASONS[reason].format_map(words) for reason in judgement.reasons]
+        said = [words_of(reason).format_map(words) for reason in judgement.reasons]
         if told.why_party:
             said[0] += f": {clean(told.why_party)}"
         if judgement.verdict is Verdict.INDETERMINATE:
@@ -127,12 +128,14 @@ class Speaker:
             "target": target,
             "tool": clean(candidate.tool or "a step"),
             "credential": clean(candidate.credential_id),
+            "approval": clean(candidate.approval_id),
+            "session": clean(candidate.session_id),
             "times": _times(told),
             "after": _after(told),
         }
 
     def _owner(self, candidate: Candidate) -> str:
-        ours = candidate.rule in ("flow", "relay", "shared-credential", "foreign-party")
+        ours = rule(candidate.rule).asks_source
         return self.tenant(candidate.from_tenant if ours else candidate.to_tenant)
 
     def _who(self, told: Told) -> Answer:
@@ -179,6 +182,8 @@ class Speaker:
             proof = "registry: its record" if known else f"first used by {lender}; no record of it"
             answer = f"credential {clean(candidate.credential_id)} of {lender}"
             return Answer(question, answer, proof, known)
+        if candidate.from_tenant == candidate.to_tenant:
+            return Answer(question, "no other tenant's", told.rule.grounds, True)
         return Answer(question, f"a run as {owner}", "the tenants of the two spans differ", True)
 
     def _identity(self, told: Told) -> Answer:
@@ -240,18 +245,11 @@ def duration(seconds: float) -> str:
 
 def _proved(told: Told) -> str:
     word = "Proven" if told.proof >= Proof.P3 else "Shown"
-    return (
-        f"{word} by {_GROUNDS.get((told.rule.id, told.proof), told.proof.meaning)} ({told.proof})."
-    )
+    grounds = told.rule.grounds or _GROUNDS.get((told.rule.id, told.proof), told.proof.meaning)
+    return f"{word} by {grounds} ({told.proof})."
 
 
 _GROUNDS: Final = {
-    ("foreign-dataset", Proof.P2): "the dataset that the call declares",
-    ("foreign-party", Proof.P2): "the party that the call names",
-    ("shared-credential", Proof.P2): "the credential id on its spans",
-    ("stale-credential", Proof.P2): "the credential id on its spans and the end on record",
-    ("handoff", Proof.P1): "the parent of the span",
-    ("tenant-mismatch", Proof.P2): "identifiers that the same server had given out before",
     ("relay", Proof.P0): "the dataset that both sessions used",
     ("relay", Proof.P1): "the order in which the sessions used the dataset",
     ("relay", Proof.P2): "one identifier that went from the one session into the other",

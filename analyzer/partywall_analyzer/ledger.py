@@ -4,7 +4,7 @@ A finding whose content is the same writes nothing, one that is no longer derive
 its rows stay. What somebody does about a finding is a response and lies beside the ledger.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -27,8 +27,13 @@ class Changes:
     withdrawn: list[Finding]
 
 
-def record(store: Store, tables: Tables, findings: Sequence[Finding]) -> Changes:
-    """Append what is new, what changed and what no longer follows from the open keys."""
+def record(
+    store: Store, tables: Tables, findings: Sequence[Finding], *, failed: Collection[str] = ()
+) -> Changes:
+    """Append what is new, what changed and what no longer follows from the open keys.
+
+    What the `failed` rules had found stands: that they find nothing now says nothing.
+    """
     known = _known(tables)
     new = [finding for finding in findings if finding.id not in known]
     changed = [
@@ -42,7 +47,9 @@ def record(store: Store, tables: Tables, findings: Sequence[Finding]) -> Changes
     ]
     derived = {finding.id for finding in findings}
     gone = [
-        name for name, row in known.items() if row["state"] != WITHDRAWN and name not in derived
+        name
+        for name, row in known.items()
+        if row["state"] != WITHDRAWN and name not in derived and row["rule"] not in failed
     ]
     withdrawn = [replace(found, state=WITHDRAWN) for found in _stored(store, gone)]
     now = datetime.now(UTC)

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Final
 
 from partywall_analyzer.model import Candidate, Record, Verdict, iso
+from partywall_analyzer.rules import Cover, rule, rules
 from partywall_collector.registry import (
     ANY,
     FOREVER,
@@ -53,7 +54,18 @@ REASONS: Final[dict[str, str]] = {
     "party.not_delegated": "The request does not stand behind the party",
     "party.introduction_unknown": "It is not known who introduced the party",
 }
-"""Every reason code of the analyzer, with the words of a sentence about it."""
+"""The reason codes of crossings, with the words of a sentence about each; rules bring more."""
+
+
+def reasons() -> dict[str, str]:
+    """Every reason code with its words, those that rules bring too."""
+    return REASONS | {each.broken.code: each.broken.words for each in rules() if each.broken}
+
+
+def words_of(code: str) -> str:
+    """The words of a reason code."""
+    return REASONS.get(code) or reasons()[code]
+
 
 DENIALS: Final = frozenset({"deny", "denied", "block", "blocked", "forbid", "refuse", "refused"})
 
@@ -150,6 +162,8 @@ class Judge:
             reasons: tuple[str, ...] = (f"{cover.kind}.covers",)
             verdict = Verdict.AUTHORISED
             nearest: _Grant | None = cover
+        elif binding := rule(candidate.rule).broken:
+            reasons, verdict, nearest = (binding.code,), binding.verdict, None
         else:
             reason, nearest = ("", cover) if cover else self._why(candidate, grants)
             reasons = tuple(dict.fromkeys((*((reason,) if reason else ()), *broken)))
@@ -276,16 +290,16 @@ def _uses(candidate: Candidate) -> list[_Use]:
             at=candidate.first_seen,
         )
 
-    match candidate.rule:
-        case "foreign-dataset":
-            return [use(target, source, dataset=candidate.dataset)]
-        case "handoff":
-            return [use(target, source, dataset=f"tenant/{target}")]
-        case "shared-credential":
-            return [use(source, target, dataset=f"credential/{candidate.credential_id}")]
-        case "stale-credential":
+    match rule(candidate.rule).covered_by:
+        case Cover.NOTHING:
             return []
-        case "tenant-mismatch":
+        case Cover.DATASET:
+            return [use(target, source, dataset=candidate.dataset)]
+        case Cover.RUN:
+            return [use(target, source, dataset=f"tenant/{target}")]
+        case Cover.CREDENTIAL:
+            return [use(source, target, dataset=f"credential/{candidate.credential_id}")]
+        case Cover.ANSWER:
             read = candidate.crossings[0].source_dataset
             return [use(target, source, dataset=read, operation="read")]
         case _ if candidate.party:

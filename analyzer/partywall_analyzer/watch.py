@@ -29,6 +29,8 @@ def run_every(
         begun = time.monotonic()
         try:
             analysis = analyze(store)
+            for error in analysis.errors:
+                _log.error("a rule is left out: %s", error)
             if analysis.new or analysis.changed or analysis.withdrawn:
                 on_change(analysis)
         except StoreError as error:

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
 from datetime import UTC
@@ -11,6 +12,7 @@ from partywall_analyzer.commands.options import guarded, parser
 from partywall_analyzer.engine import Analysis, analyze
 from partywall_analyzer.findings import OPERATOR, list_findings
 from partywall_analyzer.model import Finding, Severity
+from partywall_analyzer.rules import FOLDERS
 from partywall_collector.commands.options import moment
 from partywall_collector.store import Store, open_store
 
@@ -48,7 +50,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         help="exit with 1 from this severity up: info, low, medium, high, critical or never "
         "(default: %(default)s)",
     )
+    arguments.add_argument(
+        "--rules",
+        action="append",
+        metavar="DIR",
+        help="a folder of rules to add to ours; they are code (default: $PARTYWALL_RULES)",
+    )
     options = arguments.parse_args(argv)
+    if options.rules:
+        os.environ[FOLDERS] = os.pathsep.join(options.rules)
     return guarded("analyze", lambda: _run(options))
 
 
@@ -66,6 +76,10 @@ def _run(options: argparse.Namespace) -> int:
         print(json.dumps(_json(analysis, findings)))
     else:
         _print(analysis, findings)
+    for error in analysis.errors:
+        print(f"partywall analyze: rule left out: {error}", file=sys.stderr)
+    if analysis.errors:
+        return 2
     if options.fail_on == "never":
         return 0
     limit = Severity(options.fail_on)
@@ -90,6 +104,7 @@ def _json(analysis: Analysis, findings: Sequence[Finding]) -> dict[str, Any]:
     return {
         "spans": analysis.spans,
         "seconds": round(analysis.seconds, 3),
+        "errors": [str(error) for error in analysis.errors],
         "new": [finding.id for finding in analysis.new],
         "changed": [finding.id for finding in analysis.changed],
         "withdrawn": [finding.id for finding in analysis.withdrawn],

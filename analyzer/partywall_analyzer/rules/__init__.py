@@ -1,61 +1,89 @@
-"""The rules: one file each, found by listing this folder."""
+"""The rules: ours, one file each in this folder, and those that an operator adds to them.
 
-from dataclasses import dataclass
+Others come from packages that name themselves in the entry-point group `partywall.rules`, and from
+the folders in `$PARTYWALL_RULES` (`--rules`). One that cannot be used is told by `failures`; the
+others go on without it.
+"""
+
+import os
+from collections.abc import Iterator
 from functools import cache
-from importlib import import_module
-from pkgutil import iter_modules
+from importlib.metadata import entry_points
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Final
 
-from partywall_analyzer.keys import Key
-from partywall_analyzer.model import Proof, Severity
-from partywall_collector.store import statement
+from partywall_analyzer.rule import Broken, Cover, Rule, RuleError
+from partywall_analyzer.rule_files import Found, read_folder, read_package
 
-_PLACE: Final = "-- {rule}"
-_OPENED: Final = "-- {opened}"
+__all__ = ["FOLDERS", "GROUP", "Broken", "Cover", "Rule", "RuleError", "failures", "rule", "rules"]
 
+GROUP: Final = "partywall.rules"
+"""Entry points of this group name packages of rules."""
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
-    """What makes a crossing, how it is told, and where it belongs in the frameworks.
-
-    `opens` is the key that its findings are a function of (docs/analyzer.md, "Writing a rule").
-    `direct` is the proof of a crossing that one record shows; None where a witness path must
-    grade it. The ids of `frameworks` are those of docs/rules.md.
-    """
-
-    id: str
-    opens: Key
-    title: str
-    sentence: str
-    frameworks: tuple[str, ...]
-    ceiling: Severity
-    direct: Proof | None
-
-    @property
-    def about(self) -> str:
-        """What it finds, why, and what it does not see: the docstring of its file."""
-        return import_module(f"{__name__}.{self.id.replace('-', '_')}").__doc__ or ""
-
-    def statement(self, *, dirty: bool = False) -> str:
-        """The SQL that finds its candidates, grouped by what a verdict depends on.
-
-        With `dirty`, what it says of keys that are not dirty is dropped: they may be open in part.
-        """
-        rule = statement("partywall_analyzer.sql", self.id.replace("-", "_"))
-        only = f"WHERE {self.opens} IN {{{self.opens.dirty}:Identifier}}" if dirty else ""
-        grouped = statement("partywall_analyzer.sql", "group_candidates")
-        return grouped.replace(_PLACE, rule).replace(_OPENED, only)
+FOLDERS: Final = "PARTYWALL_RULES"
+"""This environment variable names folders of rules."""
 
 
-@cache
 def rules() -> tuple[Rule, ...]:
-    """Every rule of the folder, in order of its id."""
-    names = [module.name for module in iter_modules(__path__) if not module.name.startswith("_")]
-    found: list[Rule] = [import_module(f"{__name__}.{name}").RULE for name in names]
-    return tuple(sorted(found, key=lambda rule: rule.id))
+    """Every rule that can be used, in order of its id."""
+    return _found(os.environ.get(FOLDERS, ""))[0]
 
 
-@cache
+def failures() -> tuple[RuleError, ...]:
+    """Why other rules cannot be used."""
+    return _found(os.environ.get(FOLDERS, ""))[1]
+
+
 def rule(name: str) -> Rule:
     """The rule with this id."""
-    return next(rule for rule in rules() if rule.id == name)
+    return _by_id(rules())[name]
+
+
+@cache
+def own() -> tuple[Rule, ...]:
+    """The rules of this folder."""
+    found = read_package(__name__, sql="partywall_analyzer.sql")
+    for error in found.errors:
+        raise error
+    return found.rules
+
+
+@cache
+def _by_id(every: tuple[Rule, ...]) -> dict[str, Rule]:
+    return {each.id: each for each in every}
+
+
+@cache
+def _found(folders: str) -> tuple[tuple[Rule, ...], tuple[RuleError, ...]]:
+    taken = {each.id: each for each in own()}
+    errors: list[RuleError] = []
+    for place, found in _others(folders):
+        errors += found.errors
+        for each in found.rules:
+            if each.id in taken:
+                what = f"there is another rule '{each.id}'; give this one another name"
+                errors.append(
+                    RuleError(each.id, f"{place}/{each.id.replace('-', '_')}.py", 1, what)
+                )
+            else:
+                taken[each.id] = each
+    return tuple(taken[name] for name in sorted(taken)), tuple(errors)
+
+
+def _others(folders: str) -> Iterator[tuple[str, Found]]:
+    for point in sorted(entry_points(group=GROUP), key=lambda point: point.value):
+        yield point.value, _package(point.value)
+    for folder in filter(None, folders.split(os.pathsep)):
+        yield folder, read_folder(Path(folder))
+
+
+def _package(name: str) -> Found:
+    try:
+        found = find_spec(name) is not None
+    except (ImportError, ValueError):
+        found = False
+    if not found:
+        what = f"the entry point of {GROUP} names no package that can be imported"
+        return Found((), (RuleError("", name, 0, what),))
+    return read_package(name, sql=name)

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 
+from partywall_analyzer.frameworks import frameworks
 from partywall_analyzer.model import Proof, Verdict
-from partywall_analyzer.rules import Rule, rules
+from partywall_analyzer.rule import Cover, Rule
+from partywall_analyzer.rules import own
 from partywall_analyzer.severity import severity
-from partywall_analyzer.verdict import REASONS
+from partywall_analyzer.verdict import reasons
 
 _HEAD = """\
 # Rules
@@ -35,18 +37,17 @@ would have had to agree, `{cited}` for the approval id on the span.
 _FRAMEWORKS = """\
 ## Framework ids
 
-ASI: OWASP Top 10 for Agentic Applications 2026. T: OWASP Agentic AI, Threats and Mitigations v1.1.
-NHI: OWASP Non-Human Identities Top 10 2025. MAESTRO-v1: CSA MAESTRO of February 2025, layers L1 to
-L7 and X for what spans them. NIST-AI-RMF: version 1.0. SOC2: Trust Services Criteria 2017 with the
-points of focus of 2022. ISO42001: ISO/IEC 42001:2023, Annex A.
+Ids are looked up in `frameworks.toml`, which says where each list was published. A new version of a
+framework gets ids of its own. Titles of OWASP and MAESTRO are theirs; the others are short forms of
+ours, so read the text before you quote it.
 """
 
 
 def page() -> str:
     """The whole page."""
-    parts = [_HEAD, *(_rule(each) for each in rules())]
+    parts = [_HEAD, *(_rule(each) for each in own())]
     parts += [_SEVERITY + "\n" + "\n".join(_severities()) + "\n", _REASONS + "\n" + _reasons()]
-    return "\n".join([*parts, _FRAMEWORKS])
+    return "\n".join([*parts, _FRAMEWORKS + "\n" + _frameworks()])
 
 
 def _rule(each: Rule) -> str:
@@ -54,11 +55,27 @@ def _rule(each: Rule) -> str:
     facts = (
         ("title", f"`{each.title}`"),
         ("proof", proof),
+        ("verdict", _verdict(each)),
         ("severity", f"at most {each.ceiling}"),
         ("frameworks", ", ".join(each.frameworks)),
     )
     table = "\n".join(f"| {name} | {said} |" for name, said in facts)
     return f"## {each.id}\n\n{each.about.strip()}\n\n| | |\n|---|---|\n{table}\n"
+
+
+def _verdict(each: Rule) -> str:
+    if not each.broken:
+        return "by the registry"
+    healed = "" if each.covered_by is Cover.NOTHING else ", unless a grant covers it"
+    return f"{each.broken.verdict}, `{each.broken.code}`{healed}"
+
+
+def _frameworks() -> str:
+    rows = ["| id | title | framework |", "|---|---|---|"]
+    for each in frameworks():
+        where = f"{each.name} {each.version} ({each.date})"
+        rows += [f"| {name} | {title} | {where} |" for name, title in each.items.items()]
+    return "\n".join(rows) + "\n"
 
 
 def _severities() -> Iterator[str]:
@@ -78,7 +95,7 @@ def _severities() -> Iterator[str]:
 
 
 def _reasons() -> str:
-    rows = "\n".join(f"| `{code}` | {words} |" for code, words in sorted(REASONS.items()))
+    rows = "\n".join(f"| `{code}` | {words} |" for code, words in sorted(reasons().items()))
     return f"| code | in words |\n|---|---|\n{rows}\n"
 
 

@@ -14,7 +14,7 @@ from typing import Final
 
 from partywall_analyzer.keys import Key
 from partywall_analyzer.model import Severity
-from partywall_analyzer.rules import Rule
+from partywall_analyzer.rule import Cover, Rule
 
 RULE: Final = Rule(
     id="flow",
@@ -29,4 +29,5 @@ RULE: Final = Rule(
     ),
     ceiling=Severity.CRITICAL,
     direct=None,
+    covered_by=Cover.FLOW,
 )

@@ -12,7 +12,7 @@ from typing import Final
 
 from partywall_analyzer.keys import Key
 from partywall_analyzer.model import Proof, Severity
-from partywall_analyzer.rules import Rule
+from partywall_analyzer.rule import Cover, Rule
 
 RULE: Final = Rule(
     id="foreign-dataset",
@@ -27,4 +27,6 @@ RULE: Final = Rule(
     ),
     ceiling=Severity.CRITICAL,
     direct=Proof.P2,
+    covered_by=Cover.DATASET,
+    grounds="the dataset that the call declares",
 )

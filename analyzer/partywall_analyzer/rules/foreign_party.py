@@ -11,7 +11,7 @@ from typing import Final
 
 from partywall_analyzer.keys import Key
 from partywall_analyzer.model import Proof, Severity
-from partywall_analyzer.rules import Rule
+from partywall_analyzer.rule import Cover, Rule
 
 RULE: Final = Rule(
     id="foreign-party",
@@ -25,4 +25,6 @@ RULE: Final = Rule(
     ),
     ceiling=Severity.CRITICAL,
     direct=Proof.P2,
+    covered_by=Cover.PARTY,
+    grounds="the party that the call names",
 )

@@ -16,7 +16,7 @@ from typing import Final
 
 from partywall_analyzer.keys import Key
 from partywall_analyzer.model import Severity
-from partywall_analyzer.rules import Rule
+from partywall_analyzer.rule import Cover, Rule
 
 RULE: Final = Rule(
     id="relay",
@@ -31,4 +31,5 @@ RULE: Final = Rule(
     ),
     ceiling=Severity.CRITICAL,
     direct=None,
+    covered_by=Cover.FLOW,
 )

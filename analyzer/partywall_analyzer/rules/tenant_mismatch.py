@@ -16,7 +16,7 @@ from typing import Final
 
 from partywall_analyzer.keys import Key
 from partywall_analyzer.model import Proof, Severity
-from partywall_analyzer.rules import Rule
+from partywall_analyzer.rule import Cover, Rule
 
 RULE: Final = Rule(
     id="tenant-mismatch",
@@ -30,4 +30,6 @@ RULE: Final = Rule(
     ),
     ceiling=Severity.HIGH,
     direct=Proof.P2,
+    covered_by=Cover.ANSWER,
+    grounds="identifiers that the same server had given out before",
 )
