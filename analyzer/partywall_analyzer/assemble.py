@@ -16,6 +16,7 @@ from partywall_analyzer.model import (
     Severity,
     Verdict,
 )
+from partywall_analyzer.observations import Calls
 from partywall_analyzer.parts import Part
 from partywall_analyzer.rules import Rule, rule
 from partywall_analyzer.severity import severity
@@ -43,11 +44,16 @@ class Assembler:
     """Makes findings out of judged parts, with the spans of their traces at hand."""
 
     def __init__(
-        self, spans: Mapping[str, list[Span]], ignored: set[int], speaker: Speaker
+        self,
+        spans: Mapping[str, list[Span]],
+        ignored: set[int],
+        speaker: Speaker,
+        calls: Calls,
     ) -> None:
         self._spans = spans
         self._ignored = ignored
         self._speaker = speaker
+        self._calls = calls
         self._weaves: dict[tuple[str, ...], Weave] = {}
 
     def finding(self, parts: Sequence[Part]) -> Finding | None:
@@ -115,6 +121,7 @@ class Assembler:
             missing=tuple(dict.fromkeys(m for p in parts for m in p.judgement.missing)),
             frameworks=the_rule.frameworks,
             values=tuple(f"{value:016x}" for value in crossing.carried[:8]),
+            observations=tuple(self._calls.others(calls))[:MAX_CALLS],
         )
         return Finding(
             id=candidate.id,

@@ -16,9 +16,11 @@ from partywall_analyzer.assemble import Assembler, shown
 from partywall_analyzer.candidates import find
 from partywall_analyzer.dirty import TOO_MANY, News
 from partywall_analyzer.explain import Speaker
+from partywall_analyzer.folding import fold, fold_spans, traces_of
 from partywall_analyzer.introductions import Introductions
 from partywall_analyzer.ledger import Changes, record
 from partywall_analyzer.model import Candidate, Finding
+from partywall_analyzer.observations import Calls
 from partywall_analyzer.parts import Part, judged
 from partywall_analyzer.rules import RuleError, failures, rules
 from partywall_analyzer.spans import fetch
@@ -78,9 +80,11 @@ def analyze(store: Store, *, whole: bool = False, progress: Progress | None = No
                 candidates += find(tables, each)
             except RuleError as error:
                 errors.append(error)
+        calls = Calls.read(store, traces_of(candidates))
+        candidates = fold(candidates, calls)
         cited = {each.credential_id for each in candidates} - {""}
         registry = registry.with_credentials(credentials_named(store, cited))
-        findings = _findings(store, registry, tables, candidates, tell)
+        findings = _findings(store, registry, tables, candidates, calls, tell)
         tell("writing the ledger", 0, 1)
         changes = record(store, tables, findings, failed={error.rule for error in errors})
     analysis = _told(changes, findings, spans, begun, errors, whole=news is None)
@@ -124,6 +128,7 @@ def _findings(
     registry: Registry,
     tables: Tables,
     candidates: Sequence[Candidate],
+    calls: Calls,
     tell: Progress,
 ) -> list[Finding]:
     judge, speaker = Judge(registry), Speaker(registry)
@@ -145,14 +150,15 @@ def _findings(
             for ref in (crossing.call, crossing.source)
             if ref
         }
-        spans = fetch(store, traces)
+        fetched = fetch(store, traces)
+        spans = {trace: fold_spans(fetched[trace], calls) for trace in fetched}
         values = {
             value
             for trace in spans.values()
             for span in trace
             for value in (*span.values_in, *span.values_out)
         }
-        assembler = Assembler(spans, tables.ignored_among(values), speaker)
+        assembler = Assembler(spans, tables.ignored_among(values), speaker, calls)
         made += [found for parts in chunk.values() if (found := assembler.finding(parts))]
     return sorted(made, key=lambda finding: finding.id)
 

@@ -169,17 +169,21 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Why the finding says it: answers, consulted records, missing facts, framework ids."""
+    """Why the finding says it: answers, consulted records, missing facts, framework ids.
+
+    `observations` are spans that describe a call of the finding beside the one that stands for it.
+    """
 
     answers: tuple[Answer, ...] = ()
     records: tuple[Record, ...] = ()
     missing: tuple[str, ...] = ()
     frameworks: tuple[str, ...] = ()
     values: tuple[str, ...] = ()
+    observations: tuple[Ref, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON object."""
-        return asdict(self)
+        return asdict(self) | {"observations": [ref._asdict() for ref in self.observations]}
 
     @classmethod
     def from_json(cls, text: str) -> Self:
@@ -191,18 +195,23 @@ class Evidence:
             tuple(raw.get("missing", [])),
             tuple(raw.get("frameworks", [])),
             tuple(raw.get("values", [])),
+            refs(raw.get("observations", [])),
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Crossing:
-    """A call at which something crosses; a flow also has the call that had the data before."""
+    """A call at which something crosses; a flow also has the call that had the data before.
+
+    `observed` is the span at which it was seen, if another one stands for the call.
+    """
 
     time: datetime
     call: Ref
     source: Ref | None = None
     source_dataset: str = ""
     carried: tuple[int, ...] = ()
+    observed: Ref | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,7 +27,7 @@ def judged(judge: Judge, introductions: Introductions, candidate: Candidate) -> 
     parts: defaultdict[tuple[Judgement, str], list[Crossing]] = defaultdict(list)
     brought: defaultdict[tuple[Judgement, str], dict[Ref, None]] = defaultdict(dict)
     for crossing in candidate.crossings:
-        made = introductions.of(candidate, crossing.call)
+        made = introductions.of(candidate, crossing.observed or crossing.call)
         judged = judgement
         # A request speaks for its own tenant: it cannot give away the data of another one.
         if made.verdict != "delegated" or candidate.from_tenant == candidate.session_tenant:

@@ -35,6 +35,10 @@ class Log:
         """An agent's run, or a sub-agent's if `parent` is given."""
         return self._span(tenant, "agent", "invoke_agent", at, lasts, **more)[0]
 
+    def step(self, tenant: str, name: str, *, at: float, lasts: float = 1, **more: Any) -> Ref:
+        """A span that is no step of an agent, such as one of a transport."""
+        return self._span(tenant, "", name, at, lasts, **more)[0]
+
     def call(
         self,
         tenant: str,
@@ -104,6 +108,9 @@ class Log:
         agent: str = "assistant",
         identity: str = "agent:assistant",
         attestation: str = "A1",
+        principal: str = "",
+        scope: str = "",
+        kind: int = 0,
     ) -> tuple[Ref, dict[str, Any]]:
         number, self._next = self._next, self._next + 1
         trace_id = parent.trace_id if parent and trace is None else f"{trace or number:032x}"
@@ -124,8 +131,10 @@ class Log:
             "step": step,
             "agent": agent,
             "identity": identity,
-            "principal": f"agents@{tenant}",
+            "principal": principal or f"agents@{tenant}",
             "attestation": attestation,
+            "scope_name": scope,
+            "span_kind": kind,
         }
         self._spans.append(row)
         return ref, row

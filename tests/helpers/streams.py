@@ -70,6 +70,7 @@ class World:
             plant()
         for _ in range(4):
             self.random.choice(plants)()
+        self._observe()
 
     def ticks(self) -> list[Tick]:
         """What arrives between two analyses, several times."""
@@ -169,6 +170,16 @@ class World:
         for tenant, name in zip(self._crowd_of[:2], (self._sold, self._lent), strict=True):
             session, request = f"s-{tenant}-quiet-early", f"R-{tenant}"
             self._log.call(tenant, at=5, reads=[name], session=session, request=request)
+
+    def _observe(self) -> None:
+        """A call that a framework, and a server below it, tell of; only one cites an approval."""
+        one, other = self._tenants[:2]
+        own: dict[str, Any] = {"session": f"s-{one}-0", "request": f"R-{one}"}
+        run = self._log.agent(one, at=70, **own)
+        own["reads"] = [f"crm/{other}/1"]
+        top = self._log.call(one, at=71, lasts=3, parent=run, scope="framework", **own)
+        own["approval"] = f"CHG-{self._seed}"
+        self._log.call(one, at=72, parent=top, scope="server", kind=2, **own)
 
     def _visit(self) -> None:
         """A foreign dataset and a foreign party."""
