@@ -4,17 +4,20 @@ import json
 import random
 from base64 import b64encode
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 import pytest
 
 from partywall import attributes, conventions, introductions
+from partywall.introductions import NOBODY, Rank, Writers
 from partywall.passages import passages
 from partywall_collector.store import Store
 from partywall_collector.store.rendering import render
 
 CALLS = 10_000
 BODY = "partywall_body(result) AS body, match(body, '^[\\\\[{]') AND isValidJSON(body) AS is_json"
+WRITERS = Writers(frozenset(("*",)), frozenset(("from", "a.b", "content")))
+NAMED = Writers(frozenset(("body", "ann@example.com", "Name", "items")))
 KEY = bytes.fromhex("0123456789abcdef" * 4)
 VALUES = (
     "ann@example.com",
@@ -137,29 +140,47 @@ def arguments(pick: random.Random) -> str:
     return pick.choice((json.dumps(value), json.dumps(value, ensure_ascii=False), result(pick)))
 
 
-def taken(said: str, returned: str) -> dict[str, str]:
+def taken(said: str, returned: str, writers: Writers = NOBODY) -> dict[str, str]:
     """The attributes that the SDK puts on the span of a call."""
     arguments = conventions.unwrapped(said)
     facts = introductions.argument_facts(KEY, arguments) | introductions.result_facts(
-        KEY, arguments, returned
+        KEY, arguments, returned, writers
     )
     return {name: str(fact) for name, fact in facts.items()}
 
 
+def lists(writers: Writers) -> dict[str, list[str]]:
+    """What the registry's row of a tool holds of its writers."""
+    return {"outsiders": sorted(writers.outsiders), "others": sorted(writers.others)}
+
+
 def test_python_and_clickhouse_read_the_same_passages(store: Store) -> None:
-    """JSON, YAML, printed values, documents, and what is broken."""
+    """JSON, YAML, printed values, documents, and what is broken; and whose fields they are."""
     pick = random.Random(20261125)
     texts = [*TEXTS, *(result(pick) for _ in range(CALLS))]
+    ruled = [pick.choice((NOBODY, WRITERS, NAMED)) for _ in texts]
     found = store.rows(
-        f"WITH {BODY} SELECT arrayMap(p -> [toString(p.1), toString(p.2), p.3], partywall_passages("
-        "partywall_json_records(if(is_json, body, '')), partywall_lines(if(is_json, '', body)))) "
-        "AS passages FROM format(JSONEachRow, 'result String', {texts:String})",
-        {"texts": "\n".join(json.dumps({"result": text}) for text in texts)},
+        f"WITH {BODY} SELECT arrayMap(p -> [toString(p.1), toString(p.2), p.3, p.4], "
+        "partywall_passages(partywall_json_records(if(is_json, body, '')), "
+        "partywall_lines(if(is_json, '', body)), outsiders, others)) AS passages "
+        "FROM format(JSONEachRow, "
+        "'result String, outsiders Array(String), others Array(String)', {texts:String})",
+        {
+            "texts": "\n".join(
+                json.dumps({"result": text, **lists(writers)})
+                for text, writers in zip(texts, ruled, strict=True)
+            )
+        },
     )
     differing = [
         (text, here, row["passages"])
-        for text, row in zip(texts, found, strict=True)
-        if (here := [[str(p.record), str(p.whole).lower(), p.text] for p in passages(text)])
+        for text, writers, row in zip(texts, ruled, found, strict=True)
+        if (
+            here := [
+                [str(p.record), str(p.whole).lower(), p.text, writers.rank(p.field)]
+                for p in passages(text)
+            ]
+        )
         != row["passages"]
     ]
     assert not differing[:3], len(differing)
@@ -168,20 +189,21 @@ def test_python_and_clickhouse_read_the_same_passages(store: Store) -> None:
 def test_facts_that_a_span_brings_are_those_that_the_collector_would_take(store: Store) -> None:
     """Packed by the SDK and unpacked by the collector, they equal what SQL takes from content."""
     pick = random.Random(20261126)
-    calls = [(arguments(pick), result(pick)) for _ in range(CALLS // 2)]
-    spans = [taken(said, returned) for said, returned in calls]
+    calls = [
+        (arguments(pick), result(pick), pick.choice((NOBODY, WRITERS, NAMED)))
+        for _ in range(CALLS // 2)
+    ]
+    spans = [taken(*call) for call in calls]
     rows = "\n".join(
-        json.dumps(
-            {"said": said, "result": returned, "brought": {k: str(v) for k, v in span.items()}}
-        )
-        for (said, returned), span in zip(calls, spans, strict=True)
+        json.dumps({"said": said, "result": returned, "brought": span, **lists(writers)})
+        for (said, returned, writers), span in zip(calls, spans, strict=True)
     )
     found = store.rows(
         render(
             "WITH unhex({key:String}) AS secret, partywall_arguments(said) AS arguments, "
             f"{BODY}, "
             "partywall_passages(partywall_json_records(if(is_json, body, '')), "
-            "partywall_lines(if(is_json, '', body))) AS passages, "
+            "partywall_lines(if(is_json, '', body)), outsiders, others) AS passages, "
             "partywall_introductions("
             "passages, partywall_identifiers(partywall_unescaped(arguments)), "
             "arrayMap(text -> lower(text), partywall_json_strings(arguments))) AS found, "
@@ -193,16 +215,30 @@ def test_facts_that_a_span_brings_are_those_that_the_collector_would_take(store:
             "toUInt32OrZero(brought['${INTRODUCES_DROPPED}']) AS dropped, "
             "partywall_record_terms(passages, found, secret) = "
             "partywall_brought_record_terms(brought['${RECORD_TERMS}']) AS records, "
-            "length(introduces) AS many "
-            "FROM format(JSONEachRow, "
-            "'said String, result String, brought Map(String, String)', {rows:String})"
+            "arrayDistinct(tupleElement(introduces, 3)) AS ranks "
+            "FROM format(JSONEachRow, 'said String, result String, brought Map(String, String), "
+            "outsiders Array(String), others Array(String)', {rows:String})"
         ),
         {"rows": rows, "key": KEY.hex()},
     )
     for fact in ("terms", "introduced", "dropped", "records"):
         differing = [call for call, row in zip(calls, found, strict=True) if not row[fact]]
         assert not differing[:3], (fact, len(differing))
-    assert sum(bool(row["many"]) for row in found) > CALLS // 6
+    for rank in get_args(Rank):
+        assert sum(rank in row["ranks"] for row in found) > CALLS // 40, rank
+
+
+def test_what_was_taken_without_the_rule_of_its_tool_counts_as_an_outsiders(store: Store) -> None:
+    """A sender that does not know who writes a field says `scalar`; text stays text."""
+    ranks = ("inside", "scalar", "outsider", "text")
+    (row,) = store.rows(
+        "WITH arrayMap(rank -> (toUInt64(7), 'email', rank, toUInt16(1)), {ranks:Array(String)}) "
+        "AS brought SELECT tupleElement(partywall_ranked(brought, true), 3) AS ruled, "
+        "tupleElement(partywall_ranked(brought, false), 3) AS free",
+        {"ranks": list(ranks)},
+    )
+    assert row["ruled"] == ["scalar", "outsider", "outsider", "text"]
+    assert row["free"] == ["scalar", "scalar", "outsider", "text"]
 
 
 @pytest.mark.parametrize(

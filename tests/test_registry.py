@@ -109,6 +109,8 @@ def entries(draw: st.DrawFn, kind: str) -> dict[str, Any]:
         entry["parties"] = ["*"]
     if kind == "tools" and set(entry.get("party", ())) != {"kind", "arguments"}:
         entry.pop("party", None)
+    if entry.get("result", {}).get("except"):
+        entry["result"]["outsiders"] = ["*"]
     if kind == "principals" and set(entry.get("jwt", ())) != {"issuer", "subject"}:
         entry.pop("jwt", None)
     return entry

@@ -66,6 +66,7 @@ def test_a_mistake_in_line_7_is_reported_at_line_7(tmp_path: Path) -> None:
         ("tools:\n- {tool: a, datasets: b}", "datasets: expected a list; write [b]"),
         ("tools:\n- {tool: a, datasets: ['{b']}", "datasets[0]: '{b': write an argument as"),
         ("tools:\n- {tool: a, operation: 'x{b}'}", "an operation is one word"),
+        ("tools:\n- {tool: a, result: {except: [b]}}", "result.except: stands beside"),
         ("tools:\n- {tool: a, party: b}", "party: expected {kind, arguments}"),
         ("tools:\n- {tool: a, party: {kind: email}}", "needs both"),
         ("tools:\n- {tool: a, party: {kind: email, argument: [b]}}", "mean 'arguments'?"),

@@ -144,18 +144,34 @@ def test_what_a_span_says_itself_counts_more(rules: Path) -> None:
     assert (kept, span.attributes[attributes.OPERATION]) == (own, "send")
 
 
+def test_facts_say_which_fields_outsiders_write(
+    rules: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sender of a mail is an outsider's, its folder is not; the twin has no such rule."""
+    monkeypatch.setenv(settings.FINGERPRINT_KEY.name, "5a" * 32)
+    result = {"gen_ai.tool.call.result": '[{"sender": "a@b.example", "folder": "c@d.example"}]'}
+    said: list[str] = []
+    for rule in ({"result": {"outsiders": ["*"], "except": ["folder"]}}, {}):
+        rules.write_text(json.dumps({"tools": [{"tool": "mail", **rule}]}))
+        tool_rules._read.cache_clear()  # pyright: ignore[reportPrivateUsage]
+        said.append(exported(result).attributes[attributes.INTRODUCES].partition(":")[0])
+    assert said == ["email outsider,email inside", "email scalar"]
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
         ("{", "is no JSON"),
         ("[]", "no list `tools`"),
-        ('{"tools": [3]}', "tools[0]: expected {tool, operation, datasets, party}"),
+        ('{"tools": [3]}', "tools[0]: expected {tool, operation, datasets, party, result}"),
         ('{"tools": [{"operation": "read"}]}', "tools[0].tool is missing"),
         ('{"tools": [{"tool": "x", "dataset": "y"}]}', "unknown key 'dataset'"),
         ('{"tools": [{"tool": "x", "datasets": "y"}]}', "tools[0].datasets: expected a list"),
         ('{"tools": [{"tool": "x", "party": {"kind": "mail", "arguments": ["a"]}}]}', "'mail'"),
         ('{"tools": [{"tool": "x", "party": {"kind": "email"}}]}', "both `kind` and `arguments`"),
         ('{"tools": [{"tool": 7}]}', "expected text, got 7"),
+        ('{"tools": [{"tool": "x", "result": {"outsider": []}}]}', "unknown key 'outsider'"),
+        ('{"tools": [{"tool": "x", "result": {"except": ["id"]}}]}', "result.except stands beside"),
     ],
 )
 def test_a_mistake_is_named_with_its_place(rules: Path, text: str, told: str) -> None:

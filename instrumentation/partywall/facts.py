@@ -34,7 +34,7 @@ from partywall import (
 )
 from partywall.datasets import Access, Touched
 from partywall.fingerprint_keys import InForce, in_force
-from partywall.tool_rules import Arguments
+from partywall.tool_rules import Arguments, ToolRule
 
 log = logging.getLogger("partywall")
 
@@ -105,10 +105,12 @@ class FactsExporter(SpanExporter):
         below = self._taken(span) if self._waiting else datasets.NOTHING
         if step in ("tool", "handoff"):
             arguments, result = _texts(said, events)
+            rule = tool_rules.rule_of(conventions.tool_name(span.name, said))
             if arguments or result:
-                _add_values(said, arguments, result, introduce=not self._content)
+                writers = rule.writers if rule else introductions.NOBODY
+                _add_values(said, arguments, result, None if self._content else writers)
             known = datasets.touched(said)
-            ruled = _add_ruled(span.name, said, arguments)
+            ruled = _add_ruled(rule, said, arguments) if rule else ()
             accesses = known.accesses + below.accesses or ruled
             if not (accesses or below.host):
                 return ()
@@ -244,15 +246,19 @@ def _in_events(events: Sequence[Event], names: tuple[tuple[str, str], ...]) -> s
     return ""
 
 
-def _add_values(said: Attributes, arguments: str, result: str, *, introduce: bool) -> None:
+def _add_values(
+    said: Attributes, arguments: str, result: str, writers: introductions.Writers | None
+) -> None:
     """Put on a span what is told by its texts, unless it says so itself.
 
-    Where content is sent, the collector takes whom the result brings in.
+    `writers` are those of the result's fields. Where content is sent, there are none: the collector
+    takes whom the result brings in.
     """
     takes_in = arguments and attributes.VALUES_IN not in said
     takes_out = result and attributes.VALUES_OUT not in said
-    introduce = introduce and said.keys().isdisjoint(_INTRODUCTIONS)
-    if not (takes_in or takes_out or introduce):
+    if not said.keys().isdisjoint(_INTRODUCTIONS):
+        writers = None
+    if not (takes_in or takes_out or writers is not None):
         return
     keys = in_force()
     if isinstance(keys, str):
@@ -265,10 +271,11 @@ def _add_values(said: Attributes, arguments: str, result: str, *, introduce: boo
     if takes_out:
         values = fingerprints.of_text((keys.results,), result)
         add_values(said, attributes.VALUES_OUT, values, keys)
-    if introduce:
+    if writers is not None:
         secret, words = keys.results.secret, _unwrapped(arguments)
+        brought = result[: fingerprints.LONGEST]
         said |= introductions.argument_facts(secret, words)
-        said |= introductions.result_facts(secret, words, result[: fingerprints.LONGEST])
+        said |= introductions.result_facts(secret, words, brought, writers)
         said[attributes.VALUES_EPOCH] = keys.epochs
 
 
@@ -276,12 +283,8 @@ def _unwrapped(arguments: str) -> str:
     return conventions.unwrapped(arguments[: fingerprints.LONGEST])
 
 
-def _add_ruled(name: str, said: Attributes, text: str) -> tuple[Access, ...]:
-    """Put what the rules of its tool say on a span that does not; return the datasets."""
-    rules = tool_rules.rules()
-    rule = rules.get(conventions.tool_name(name, said)) if rules else None
-    if rule is None:
-        return ()
+def _add_ruled(rule: ToolRule, said: Attributes, text: str) -> tuple[Access, ...]:
+    """Put what the rule of its tool says on a span that does not; return the datasets."""
     arguments = Arguments(_unwrapped(text))
     operation = conventions.first(said, conventions.OPERATION)
     if not operation and (operation := rule.done(arguments)):

@@ -30,7 +30,9 @@ MOST_NAMES: Final = 64
 SHORT: Final = 256
 """Characters up to which a passage is remembered; records have the same values again and again."""
 
-Rank = Literal["scalar", "text"]
+Rank = Literal["inside", "scalar", "outsider", "text"]
+"""Where somebody stands: in a field that only the tenant or its provider writes, in a field of
+which that is not known, in one that outsiders write, inside a text."""
 
 _UNKNOWN: Final[Mapping[str, Found]] = {}
 _TYPED = re.compile(r"[@.]|[0-9]{2}")
@@ -41,8 +43,28 @@ _WITH_NAME = re.compile(r"[^<>\n]{0,64}<[^<> \n]+>\Z")
 _BLANK = re.compile(r"[ \t\r\n]")
 
 
+class Writers(NamedTuple):
+    """Which fields of a tool's records an outsider writes, as the registry says.
+
+    `*` among the outsiders' is every field that is not one of the others'.
+    """
+
+    outsiders: frozenset[str] = frozenset()
+    others: frozenset[str] = frozenset()
+
+    def rank(self, field: str) -> Rank:
+        """The rank of a field's value."""
+        if not self.outsiders:
+            return "scalar"
+        outside = field in self.outsiders or ("*" in self.outsiders and field not in self.others)
+        return "outsider" if outside else "inside"
+
+
+NOBODY: Final = Writers()
+
+
 class Introduction(NamedTuple):
-    """Somebody whom a record brings in: all that a field holds (`scalar`), or inside a text."""
+    """Somebody whom a record brings in: all that a field holds, or inside a text."""
 
     record: int
     rank: Rank
@@ -51,9 +73,12 @@ class Introduction(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """Whom a passage could bring in, if its record did not matter."""
+    """Whom a passage could bring in, if its record did not matter.
 
-    identifiers: tuple[tuple[Rank, str, str], ...]
+    An identifier is all of it or not, of a kind, and has a value.
+    """
+
+    identifiers: tuple[tuple[bool, str, str], ...]
     name: str
     """The whole passage, where it is a name."""
     capitalised: tuple[str, ...]
@@ -81,7 +106,9 @@ def argument_terms(key: bytes, arguments: str) -> list[int]:
     return list(found)[:MOST_ARGUMENT_TERMS]
 
 
-def introductions(said: Sequence[Passage], quoted: Mapping[str, Found]) -> list[Introduction]:
+def introductions(
+    said: Sequence[Passage], quoted: Mapping[str, Found], writers: Writers = NOBODY
+) -> list[Introduction]:
     """Whom a result names: typed identifiers, then names of fields, then names in texts.
 
     `quoted` holds the identifiers of those passages that have been searched before.
@@ -90,13 +117,14 @@ def introductions(said: Sequence[Passage], quoted: Mapping[str, Found]) -> list[
     named: dict[Introduction, None] = {}
     capitalised: dict[Introduction, None] = {}
     kinds = identifiers.in_force()
-    for record, whole, text in said:
+    for record, whole, text, field in said:
         read = _reading if len(text) <= SHORT else _read
         reading = read(kinds, text, whole, quoted.get(text))
-        for rank, kind, value in reading.identifiers:
+        for is_all, kind, value in reading.identifiers:
+            rank = writers.rank(field) if is_all else "text"
             found[Introduction(record, rank, kind, value)] = None
         if reading.name:
-            named[Introduction(record, "scalar", "user", reading.name)] = None
+            named[Introduction(record, writers.rank(field), "user", reading.name)] = None
         if len(capitalised) < MOST_NAMES:
             for name in reading.capitalised:
                 capitalised[Introduction(record, "text", "user", name)] = None
@@ -109,7 +137,7 @@ def record_terms(
     """Hashes of the words in the short values of the records that bring somebody in."""
     records = {one.record for one in found}
     terms: dict[tuple[int, int], None] = {}
-    for record, whole, text in said:
+    for record, whole, text, _field in said:
         if whole and record in records and 3 <= _size(text) <= 64:
             for term in _field_terms(key, text):
                 terms[record, term] = None
@@ -124,18 +152,22 @@ def argument_facts(key: bytes, arguments: str) -> dict[str, str | int]:
     return {attributes.ARGUMENT_TERMS: _packed(terms)} if terms else {}
 
 
-def result_facts(key: bytes, arguments: str, result: str) -> dict[str, str | int]:
+def result_facts(
+    key: bytes, arguments: str, result: str, writers: Writers = NOBODY
+) -> dict[str, str | int]:
     """The attributes that carry whom a result brings in and the terms of its records."""
     taken = _taken if len(result) <= LONGEST else _taken.__wrapped__
-    return dict(taken(key, identifiers.in_force(), own(arguments), result))
+    return dict(taken(key, identifiers.in_force(), own(arguments), writers, result))
 
 
 @lru_cache(maxsize=TEXTS)
-def _taken(key: bytes, _kinds: Kinds, known: Own, result: str) -> Mapping[str, str | int]:
+def _taken(
+    key: bytes, _kinds: Kinds, known: Own, writers: Writers, result: str
+) -> Mapping[str, str | int]:
     said = passages(result)
     is_json = result.lstrip().startswith(("[", "{"))
     quoted = in_quotes(identifiers.unescape(result)) if is_json else _UNKNOWN
-    found = [one for one in introductions(said, quoted) if one[2:] not in known]
+    found = [one for one in introductions(said, quoted, writers) if one[2:] not in known]
     if not found:
         return {}
     carried: dict[str, str | int] = {
@@ -197,10 +229,7 @@ def _read(kinds: Kinds, text: str, whole: bool, known: Found | None) -> Reading:
     # A short field is a name or none; a longer one may hold some.
     is_field = whole and _size(text) <= 32
     return Reading(
-        tuple(
-            ("scalar" if whole and _is_whole(text, one) else "text", one.kind, one.value)
-            for one in typed
-        ),
+        tuple((whole and _is_whole(text, one), one.kind, one.value) for one in typed),
         "" if lowered in _NOT_NAMES else lowered,
         () if is_field else tuple(map(lower, _CAPITALISED.findall(text))),
     )

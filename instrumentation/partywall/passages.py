@@ -25,11 +25,15 @@ _NAMING = re.compile(r"[@.]")
 
 
 class Passage(NamedTuple):
-    """A piece of a result: the record it stands in, whether it is a whole value, its text."""
+    """A piece of a result: the record it stands in, whether it is a whole value, its text.
+
+    `field` is the field of the record under which it stands, at whatever depth.
+    """
 
     record: int
     whole: bool
     text: str
+    field: str = ""
 
 
 class _Line(NamedTuple):
@@ -46,9 +50,10 @@ def passages(result: str) -> list[Passage]:
         tree = parsed(body)
         if tree is not INVALID:
             return [
-                Passage(number & 0xFFFF, True, text)
+                Passage(number & 0xFFFF, True, text, field)
                 for number, record in enumerate(_records(tree), 1)
-                for text in _strings_in(record)
+                for field, value in _fields(record)
+                for text in _strings_in(value)
             ]
     return _of_lines(_lines(body))
 
@@ -93,6 +98,15 @@ def _records(tree: object) -> Iterator[object]:
 def _is_list_of_objects(value: object) -> bool:
     inner = items(value)
     return bool(inner) and isinstance(inner[0], Object)
+
+
+def _fields(record: object) -> Iterator[tuple[str, object]]:
+    """The fields of a record, each with its own key; what is no object has one without a name."""
+    if isinstance(record, Object):
+        for key, value in record:
+            yield key, Object([(key, value)])
+    else:
+        yield "", record
 
 
 def _strings_in(tree: object) -> Iterator[str]:
@@ -140,25 +154,28 @@ def _of_lines(lines: list[_Line]) -> list[Passage]:
     ):
         return [Passage(0, False, f"{line.key} {line.value}") for line in lines]
     found: list[Passage] = []
-    record = 0
+    record = margin = 0
+    field = ""
     for line in lines:
-        record += line.indent == 0 and bool(line.dashes)
-        found.extend(_of_line(line, record & 0xFFFF, only))
+        if line.indent == 0:
+            record += bool(line.dashes)
+            margin = len(line.dashes)
+        if line.key and line.indent + len(line.dashes) <= margin:
+            field = line.key
+        for whole, text in _of_line(line, only):
+            found.append(Passage(record & 0xFFFF, whole, text, field))
     return found
 
 
-def _of_line(line: _Line, record: int, only: bool) -> list[Passage]:
+def _of_line(line: _Line, only: bool) -> list[tuple[bool, str]]:
     """A printed list or object has several, a mailbox as key and its value are two."""
     if line.value.startswith(("[", "{")):
-        return [
-            Passage(record, True, single + double)
-            for single, double in _PRINTED.findall(line.value)
-        ]
+        return [(True, single + double) for single, double in _PRINTED.findall(line.value)]
     text = _unquoted(line.value)
     if "@" in line.key:
-        return [Passage(record, True, line.key), Passage(record, True, text)]
+        return [(True, line.key), (True, text)]
     whole = bool(line.dashes or line.key or line.value.startswith(("'", '"')) or only)
-    return [Passage(record, whole, text)]
+    return [(whole, text)]
 
 
 def _unquoted(value: str) -> str:

@@ -15,6 +15,7 @@ from typing import Any, Final, cast
 from partywall import identifiers, settings
 from partywall.datasets import LONGEST_ID, MOST, Access
 from partywall.errors import InstrumentError
+from partywall.introductions import NOBODY, Writers
 from partywall.json_values import as_text, items, member, parsed
 
 MOST_PARTIES: Final = 64
@@ -34,6 +35,8 @@ class ToolRule:
     datasets: tuple[str, ...] = ()
     party_kind: str = ""
     party_arguments: tuple[str, ...] = ()
+    writers: Writers = NOBODY
+    """Who writes the fields of its result."""
 
     def done(self, arguments: "Arguments") -> str:
         """What the call does; `{op}` takes it from the argument `op`."""
@@ -82,6 +85,11 @@ class Arguments:
         return _PLACEHOLDER.sub(lambda match: self.text(match[1]), template)
 
 
+def rule_of(tool: str) -> ToolRule | None:
+    """The rule of a tool in this process. Raises InstrumentError where the file has a mistake."""
+    return rules().get(tool)
+
+
 def rules() -> Mapping[str, ToolRule]:
     """The rules of this process by tool. Raises InstrumentError where the file has a mistake."""
     file = settings.TOOLS.text()
@@ -125,15 +133,22 @@ def _document(file: str, text: str) -> dict[str, Any] | None:
 
 
 def _rule(where: str, entry: object) -> tuple[str, ToolRule]:
-    keys = _keys(where, entry, ("tool", "operation", "datasets", "party"))
+    keys = _keys(where, entry, ("tool", "operation", "datasets", "party", "result"))
     party = _keys(f"{where}.party", keys.get("party") or {}, ("kind", "arguments"))
+    result = _keys(f"{where}.result", keys.get("result") or {}, ("outsiders", "except"))
     kind = _text(f"{where}.party.kind", party.get("kind"))
     rule = ToolRule(
         operation=_text(f"{where}.operation", keys.get("operation")),
         datasets=_texts(f"{where}.datasets", keys.get("datasets")),
         party_kind=kind,
         party_arguments=_texts(f"{where}.party.arguments", party.get("arguments")),
+        writers=Writers(
+            frozenset(_texts(f"{where}.result.outsiders", result.get("outsiders"))),
+            frozenset(_texts(f"{where}.result.except", result.get("except"))),
+        ),
     )
+    if rule.writers.others and "*" not in rule.writers.outsiders:
+        raise InstrumentError(f'{where}.result.except stands beside `outsiders: ["*"]` only')
     if kind and kind not in PARTY_KINDS:
         raise InstrumentError(
             f"{where}.party.kind: {kind!r} is not one of {', '.join(PARTY_KINDS)}"

@@ -18,7 +18,15 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 from opentelemetry.util.types import AttributeValue
 
-from partywall import attributes, conventions, fingerprints, identifiers, introductions, settings
+from partywall import (
+    attributes,
+    conventions,
+    fingerprints,
+    identifiers,
+    introductions,
+    settings,
+    tool_rules,
+)
 from partywall import policy as policies
 from partywall._wrap import check_function, wrap
 from partywall.datasets import LONGEST_ID, Operation
@@ -181,7 +189,9 @@ class _Tool:
                 facts[attributes.VALUES_DROPPED] = before + dropped
             arguments = fingerprints.as_json(context_api.get_value(_ARGUMENTS, context))
             brought = fingerprints.as_json(result)
-            facts |= introductions.result_facts(keys.results.secret, arguments, brought)
+            rule = tool_rules.rule_of(self.name)
+            writers = rule.writers if rule else introductions.NOBODY
+            facts |= introductions.result_facts(keys.results.secret, arguments, brought, writers)
             facts[attributes.VALUES_EPOCH] = keys.epochs
             span.set_attributes(facts)
         except Exception:  # nothing of ours may break the tool

@@ -6,12 +6,15 @@ from typing import Any, Literal, Self, cast
 
 from partywall.identifiers import Identifier
 
-Rank = Literal["scalar", "text"]
+Rank = Literal["scalar", "outsider", "text"]
 
 
 @dataclass(frozen=True, slots=True)
 class Introduced:
-    """A party that a call's result brought in: as the value of a field, or inside a text."""
+    """A party that a call's result brought in.
+
+    Its rank: the value of a field (`scalar`), of one that outsiders write, or inside a text.
+    """
 
     value: int
     kind: str

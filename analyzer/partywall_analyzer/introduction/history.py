@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from partywall.actions import VISITS
 from partywall.request import Item, RequestFacts
 from partywall_analyzer.introduction.facts import CallFacts, Introduced, Rank
 from partywall_analyzer.introduction.pointing import points_at_call, points_at_record
@@ -81,10 +82,12 @@ class History:
         return any(at < upto and other != value for other, at in self._offers(kind, rank))
 
     def _offers(self, kind: str, rank: Rank) -> list[tuple[int, int]]:
+        """Parties of pointed-at content; what a call answers that reached somebody is no source."""
         if (kind, rank) not in self._offered:
             found: dict[int, int] = {}
             for at, call in enumerate(self._calls):
-                if call.failed or len(found) >= OFFERS:
+                sends = call.parties and call.operation not in VISITS
+                if call.failed or sends or len(found) >= OFFERS:
                     continue
                 for other in call.introduces:
                     fits = (other.kind, other.rank) == (kind, rank) and other.value not in found

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from partywall.actions import VISITS
 from partywall.identifiers import KINDS, Identifier, find
 from partywall.request import Item, RequestFacts
-from partywall_analyzer.introduction.facts import CallFacts
+from partywall_analyzer.introduction.facts import CallFacts, Rank
 from partywall_analyzer.introduction.history import History, Seen
 from partywall_analyzer.introduction.payload import smuggled_identifiers, smuggled_words
 
@@ -15,6 +15,13 @@ Verdict = Literal["delegated", "not delegated", "unknown"]
 IsOwn = Callable[[Identifier], bool]
 
 CARRIES = "the call carries data of content that the request does not stand behind"
+_SAID: Final[tuple[tuple[Rank, str], ...]] = (
+    ("outsider", "a field that outsiders write, at which the request points"),
+    ("text", "a text that the request points at"),
+)
+"""What somebody outside may have written, the higher authority first."""
+
+_RANKS_OF_OUTSIDERS: Final = frozenset(rank for rank, _ in _SAID)
 FORMED = frozenset(kind.name for kind in KINDS if kind.pattern)
 
 
@@ -40,7 +47,7 @@ def judge_introduction(
     if made.verdict != "delegated" or call.operation in VISITS:
         return made
     along = smuggled_identifiers(history, call)
-    if made.rank == "text":
+    if made.rank in _RANKS_OF_OUTSIDERS:
         along += smuggled_words(history, call)
     if not along:
         return made
@@ -58,10 +65,11 @@ def _judge_party(
 ) -> Introduction:
     """The decision table, without a look at what goes along.
 
-    Authority: the request, then the value of a field, then a text, then a text behind a link that
-    was itself delegated. A lower one counts only where no higher one answers, and a text only if
-    the request asks to reach somebody. `is_own` says whether a party is the tenant's own. Any word
-    can be a plain name, so other names in sight answer nothing.
+    Authority: the request, then the value of a field, then that of one which outsiders write, then
+    a text, then a text behind a link that was itself delegated. A lower one counts only where no
+    higher one answers, and what outsiders write only if the request asks to reach somebody.
+    `is_own` says whether a party is the tenant's own. Any word can be a plain name, so other names
+    in sight answer nothing.
     """
     request = history.request
     if request is None or not (request.items or request.listed):
@@ -97,18 +105,15 @@ def _judge_party(
     asking = tuple(item for item in request.items if looks or item.reaches)
     if not asking:
         return _refused("the request asks for nothing that reaches anybody", seen)
-    texts = [found for found in seen if found.introduced.rank == "text"]
-    trusted = [found for found in texts if _stands_behind(found, asking, party.kind, is_own)]
-    if trusted and not better:
-        return _delegated("a text that the request points at", trusted)
-    if through_links and not _names_another(request.items, party.kind, is_own):
-        linked = [
-            found
-            for found in texts
-            if not better
-            and not (has_form and history.offers_another(party.kind, "text", value, upto))
-            and _was_delegated(history, found.call, is_own)
-        ]
+    texts = list[Seen]()
+    for rank, reason in _SAID:
+        texts = [found for found in seen if found.introduced.rank == rank]
+        trusted = [found for found in texts if _stands_behind(found, asking, party.kind, is_own)]
+        if trusted and not better:
+            return _delegated(reason, trusted)
+        better = better or (has_form and history.offers_another(party.kind, rank, value, upto))
+    if through_links and not better and not _names_another(request.items, party.kind, is_own):
+        linked = [found for found in texts if _was_delegated(history, found.call, is_own)]
         if linked:
             return _delegated("a page behind a link that the request points at", linked)
     if not any(found.items for found in seen):

@@ -100,7 +100,7 @@ class Party:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tool:
-    """How a tool's arguments name its datasets and its parties, and what it does to them."""
+    """How a tool's arguments name its datasets and parties, and who writes its result."""
 
     kind: ClassVar = "tools"
     tool: Annotated[str, Field("The tool's name, as spans carry it.", identifies=True)]
@@ -125,6 +125,23 @@ class Tool:
     party_arguments: Annotated[
         tuple[str, ...],
         Field("The arguments that name its parties.", Form.NAMES, key="party.arguments"),
+    ] = ()
+    outsider_fields: Annotated[
+        tuple[str, ...],
+        Field(
+            "Fields of its records that somebody outside writes, such as a mail's sender; "
+            "`*` is all of them.",
+            Form.NAMES,
+            key="result.outsiders",
+        ),
+    ] = ()
+    other_fields: Annotated[
+        tuple[str, ...],
+        Field(
+            "Beside `*`: the fields that only the tenant or its provider writes.",
+            Form.NAMES,
+            key="result.except",
+        ),
     ] = ()
 
 

@@ -274,6 +274,8 @@ def _refuse_contradictions(entry: Entry, values: dict[str, Any], document: Docum
         values.get("party_arguments")
     ):
         say("party_kind", "`party` needs both `kind` and `arguments`")
+    if values.get("other_fields") and "*" not in values.get("outsider_fields", ()):
+        say("other_fields", 'stands beside `outsiders: ["*"]` only')
     if entry.kind == "principals":
         tenants = values["tenants"]
         if not tenants:

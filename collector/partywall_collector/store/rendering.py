@@ -8,11 +8,12 @@ a fact, in their order.
 import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache, partial
-from typing import Final
+from typing import Final, get_args
 
 from partywall import attributes, conventions
 from partywall.conventions import StepRule
 from partywall.identifiers import BUILT_IN, Kind, Kinds
+from partywall.introductions import Rank
 from partywall_collector.store.patterns import is_all_value, whole, without_groups
 
 FACTS_OF_CALLS: Final = (
@@ -191,6 +192,7 @@ LISTS: Final = {
     "FACTS_OF_CALLS": _list(FACTS_OF_CALLS),
     "HANDOFF_TOOLS": _any(conventions.HANDOFF_TOOLS),
     "PRINTED_ARGUMENTS": _escaped(conventions.PRINTED_ARGUMENTS),
+    "RANKS": _list(get_args(Rank)),
     "RESULT_EVENTS": _event_values(conventions.RESULT_EVENTS),
     "STEPS": _steps(),
     "TOOL_NAME_IN_SPAN_NAME": _tool_in_span_name(),

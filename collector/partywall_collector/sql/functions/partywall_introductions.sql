@@ -1,24 +1,25 @@
 -- Who a result brings in, as (record, rank, kind, value), typed identifiers before plain names: as
--- the value of a field (`scalar`) or inside a text. What the call's own arguments carry is left out:
--- an echo introduces nobody.
+-- the value of a field, which has its rank, or inside a text. What the call's own arguments carry is
+-- left out: an echo introduces nobody.
 CREATE OR REPLACE FUNCTION partywall_introductions AS (passages, own_identifiers, own_names) ->
     arrayFilter(
         found -> NOT has(own_identifiers, (found.3, found.4))
             AND NOT (found.3 = 'user' AND has(own_names, found.4)),
         arrayDistinct(arrayConcat(
             arrayFlatten(arrayMap(
-                (record, field, text) -> arrayMap(
+                (record, field, text, rank) -> arrayMap(
                     found -> (
                         record,
-                        if(partywall_is_whole(field, found.1, found.2), 'scalar', 'text'),
+                        if(partywall_is_whole(field, found.1, found.2), rank, 'text'),
                         found.1,
                         found.2),
                     if(match(text, '[@.]|[0-9]{2}'), partywall_identifiers(text), [])),
                 tupleElement(passages, 1),
                 arrayMap(passage -> if(passage.2 AND length(passage.3) <= 256, passage.3, ''), passages),
-                tupleElement(passages, 3))),
+                tupleElement(passages, 3),
+                tupleElement(passages, 4))),
             arrayMap(
-                passage -> (passage.1, 'scalar', 'user', lower(passage.3)),
+                passage -> (passage.1, passage.4, 'user', lower(passage.3)),
                 arrayFilter(passage -> partywall_is_name(passage.2, passage.3), passages)),
             arraySlice(
                 arrayDistinct(arrayFlatten(arrayMap(

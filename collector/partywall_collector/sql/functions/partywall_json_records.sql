@@ -6,11 +6,14 @@ CREATE OR REPLACE FUNCTION partywall_json_records AS (json) ->
         JSONExtractArrayRaw(json),
         arrayMap(
             entries -> arrayConcat(
-                [arrayStringConcat(
-                    arrayMap(
-                        entry -> concat(toJSONString(entry.1), ':', entry.2),
-                        arrayFilter(entry -> NOT match(entry.2, '^\\[\\s*\\{'), entries)),
-                    ',')],
+                [concat(
+                    '{',
+                    arrayStringConcat(
+                        arrayMap(
+                            entry -> concat(toJSONString(entry.1), ':', entry.2),
+                            arrayFilter(entry -> NOT match(entry.2, '^\\[\\s*\\{'), entries)),
+                        ','),
+                    '}')],
                 arrayFlatten(arrayMap(
                     entry -> JSONExtractArrayRaw(entry.2),
                     arrayFilter(entry -> match(entry.2, '^\\[\\s*\\{'), entries)))),

@@ -3,12 +3,17 @@ CREATE MATERIALIZED VIEW route_calls TO calls AS
 WITH
     (
         SELECT CAST(
-            (groupArray(tool), groupArray((operation, operation_argument, datasets, party_arguments, party_kind)))
+            (
+                groupArray(tool),
+                groupArray((
+                    operation, operation_argument, datasets, party_arguments, party_kind,
+                    outsider_fields, other_fields)))
             AS Tuple(
                 names Array(String),
                 rules Array(Tuple(
                     operation String, operation_argument String, datasets Array(String),
-                    party_arguments Array(String), party_kind String))))
+                    party_arguments Array(String), party_kind String,
+                    outsider_fields Array(String), other_fields Array(String)))))
         FROM current_tools
     ) AS tools,
     (SELECT any(secret) FROM current_fingerprint_keys WHERE of_results HAVING count() > 0) AS secret,
@@ -62,7 +67,8 @@ WITH
             partywall_lines(if(is_json, '', body)) AS lines
         FROM read
     ),
-    heard AS (SELECT *, partywall_passages(records, lines) AS passages FROM parsed),
+    heard AS (SELECT *, partywall_passages(
+        records, lines, rule.outsider_fields, rule.other_fields) AS passages FROM parsed),
     introduced AS (
         SELECT *, partywall_introductions(passages, identifiers[1], own_names) AS introductions
         FROM heard
@@ -116,10 +122,13 @@ SELECT
         party -> arrayMap(word -> partywall_term(word, secret), partywall_words(party.2)),
         parties) AS party_terms,
     if(notEmpty(brought_terms), brought_terms, partywall_argument_terms(arguments, secret)) AS argument_terms,
-    if(
-        notEmpty(brought_introductions),
-        arrayFilter(found -> found.2 IN (${PARTY_KINDS}) AND found.3 IN ('scalar', 'text'), brought_introductions),
-        partywall_introduces(introductions, secret)) AS introduces,
+    partywall_ranked(
+        if(
+            notEmpty(brought_introductions),
+            arrayFilter(
+                found -> found.2 IN (${PARTY_KINDS}) AND found.3 IN (${RANKS}), brought_introductions),
+            partywall_introduces(introductions, secret)),
+        notEmpty(rule.outsider_fields)) AS introduces,
     -- What was brought and cannot be read counts as dropped.
     toUInt32(
         least(toUInt32OrZero(attributes['${INTRODUCES_DROPPED}']), 1000000)

@@ -1,0 +1,4 @@
+-- A tool's rule says which fields of its result outsiders write.
+ALTER TABLE tools
+    ADD COLUMN IF NOT EXISTS outsider_fields Array(String) AFTER party_kind,
+    ADD COLUMN IF NOT EXISTS other_fields Array(String) AFTER outsider_fields
