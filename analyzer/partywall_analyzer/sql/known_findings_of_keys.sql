@@ -1,9 +1,9 @@
 -- The newest revision of the findings of dirty keys, without its content. One with a side that was
 -- erased is no longer derived, and stands.
-SELECT finding_id, rule, newest.1 AS revision, newest.2 AS state
+SELECT finding_id, rule_of AS rule, newest.1 AS revision, newest.2 AS state
 FROM (
     SELECT
-        finding_id, any(ledger.rule) AS rule,
+        finding_id, any(rule) AS rule_of,
         argMax(
             (revision, state, 'erased' IN (from_tenant, to_tenant, session_tenant)),
             (recorded_at, revision)) AS newest
