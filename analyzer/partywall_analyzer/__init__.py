@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from partywall_analyzer.covering import TenantCoverage, coverage
     from partywall_analyzer.engine import Analysis, analyze
     from partywall_analyzer.findings import (
         OPERATOR,
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
         totals,
         trend,
     )
+    from partywall_analyzer.inventory import Identity, identities
     from partywall_analyzer.lookup import TraceSpan, WhoRow, trace, who
     from partywall_analyzer.model import Chain, Finding, Proof, Severity, Verdict
 
@@ -24,14 +26,18 @@ __all__ = [
     "Chain",
     "Finding",
     "FindingPage",
+    "Identity",
     "Proof",
     "Scope",
     "Severity",
+    "TenantCoverage",
     "TraceSpan",
     "Verdict",
     "WhoRow",
     "analyze",
+    "coverage",
     "get_finding",
+    "identities",
     "list_findings",
     "tenant_matrix",
     "totals",
@@ -40,7 +46,7 @@ __all__ = [
     "who",
 ]
 
-_MODULES = ("model", "findings", "lookup", "engine")
+_MODULES = ("model", "findings", "lookup", "engine", "covering", "inventory")
 
 
 def __getattr__(name: str) -> object:

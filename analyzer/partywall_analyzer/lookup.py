@@ -10,6 +10,7 @@ from partywall import conventions
 from partywall_analyzer.answers import Known, answers_of
 from partywall_analyzer.findings import Scope
 from partywall_analyzer.model import Answer, iso, moment
+from partywall_analyzer.times import us
 from partywall_collector.registry import Approval, Credential, DatasetOwner, Registry
 from partywall_collector.registry.load import known
 from partywall_collector.store import Store, statement
@@ -17,7 +18,6 @@ from partywall_collector.store import Store, statement
 _SQL: Final = "partywall_analyzer.sql"
 _TRACE: Final = re.compile(r"[0-9a-f]{32}")
 _NO_PARENT: Final = "0" * 16
-_LAST_US: Final = 2**63 // 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,8 +145,8 @@ def who(
         "session": session,
         "request": request,
         "trace": wanted,
-        "since_us": _us(since) if since else 0,
-        "until_us": _us(min(ends)) if ends else 0,
+        "since_us": us(since) if since else 0,
+        "until_us": us(min(ends)) if ends else 0,
         "limit": max(1, limit),
     }
     del parameters["external"]
@@ -189,11 +189,6 @@ def _like(pattern: str) -> str:
     """A glob with `*` as a LIKE pattern; everything else stands for itself."""
     escaped = re.sub(r"([\\%_])", r"\\\1", pattern)
     return escaped.replace("*", "%")
-
-
-def _us(time: datetime) -> int:
-    """Microseconds since 1970, within what the column of a time can hold."""
-    return max(-_LAST_US, min(round(time.timestamp() * 1e6), _LAST_US))
 
 
 def _who_row(row: Mapping[str, Any], facts: Known, run: Mapping[str, Any] | None) -> WhoRow:
