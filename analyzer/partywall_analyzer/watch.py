@@ -18,12 +18,13 @@ def run_every(
     stop: Event,
     on_change: Callable[[Analysis], None],
     on_error: Callable[[StoreError], None] | None = None,
+    after: Callable[[], object] | None = None,
 ) -> None:
     """Analyze what arrived until `stop` is set; `seconds` lie between two looks.
 
-    `on_change` is told each analysis that found something new, changed or withdrawn. An error of
-    the store goes to `on_error`, any other to the log, and the next look tries again; without
-    `on_error` it is raised.
+    `on_change` is told each analysis that found something new, changed or withdrawn; `after` is
+    called after each one. An error of the store goes to `on_error`, any other to the log, and the
+    next look tries again; without `on_error` it is raised.
     """
     while not stop.is_set():
         begun = time.monotonic()
@@ -33,6 +34,8 @@ def run_every(
                 _log.error("a rule is left out: %s", error)
             if analysis.new or analysis.changed or analysis.withdrawn:
                 on_change(analysis)
+            if after is not None:
+                after()
         except StoreError as error:
             if on_error is None:
                 raise

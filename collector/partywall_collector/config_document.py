@@ -22,6 +22,8 @@ class Node:
 
     value: "dict[str, Node] | list[Node] | str | int | float | bool | None"
     where: str
+    from_env: bool = False
+    """Whether `${env:NAME}` stands in it."""
 
     def plain(self) -> Any:
         """The value as YAML would give it, without places."""
@@ -81,13 +83,14 @@ def _node(loader: yaml.SafeLoader, node: yaml.Node, source: str, path: str) -> N
     if isinstance(node, yaml.SequenceNode):
         return Node([_node(loader, item, source, path) for item in node.value], where)
     assert isinstance(node, yaml.ScalarNode)
+    from_env = "${env:" in node.value
     text = _filled(node.value, f"{where}: {path}")
     if text != node.value and node.style is None:  # unquoted: the filled text decides its type
         tag = str(loader.resolve(yaml.ScalarNode, text, (True, False)))  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType] - yaml's resolver is untyped
         node = yaml.ScalarNode(tag, text, node.start_mark, node.end_mark)
     elif text != node.value:
         node = yaml.ScalarNode(node.tag, text, node.start_mark, node.end_mark)
-    return Node(loader.construct_object(node), where)  # pyright: ignore[reportUnknownMemberType] - yaml's constructor takes any node
+    return Node(loader.construct_object(node), where, from_env)  # pyright: ignore[reportUnknownMemberType] - yaml's constructor takes any node
 
 
 def _filled(text: str, place: str) -> str:

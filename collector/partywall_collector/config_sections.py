@@ -15,19 +15,19 @@ GO_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
 SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
-def component_of(section: str, name: str, node: Node) -> Any:
+def component_of(part: str, name: str, node: Node) -> Any:
     """A component with its keys; raises `ConfigError`."""
     kind = name.partition("/")[0]
-    path = f"{section}.{name}"
-    if (section, kind) in ELSEWHERE:
-        raise ConfigError(f"{node.where}: {path}: {ELSEWHERE[section, kind]}")
-    if kind not in COMPONENTS[section]:
-        hint = did_you_mean(kind, COMPONENTS[section])
+    path = f"{part}.{name}"
+    if (part, kind) in ELSEWHERE:
+        raise ConfigError(f"{node.where}: {path}: {ELSEWHERE[part, kind]}")
+    if kind not in COMPONENTS[part]:
+        hint = did_you_mean(kind, COMPONENTS[part])
         raise ConfigError(f"{node.where}: {path}: there is no component `{kind}` here; {hint}")
-    return _section(COMPONENTS[section][kind], node, path)
+    return section(COMPONENTS[part][kind], node, path)
 
 
-def _section(cls: type, node: Node, path: str) -> Any:
+def section(cls: type, node: Node, path: str) -> Any:
     """A dataclass filled from a mapping, each value checked against its type."""
     items = mapping(node, path)
     refuse_unknown(items, [item.name for item in fields(cls)], path)
@@ -37,10 +37,10 @@ def _section(cls: type, node: Node, path: str) -> Any:
         if item.name not in items:
             continue
         below, place = items[item.name], f"{path}.{item.name}"
-        if section := section_of(hints[item.name]):
+        if nested := section_of(hints[item.name]):
             # An optional section is on by being there: `grpc:` with nothing below it is on.
             if below.value is not None or NoneType in get_args(hints[item.name]):
-                values[item.name] = _section(section, below, place)
+                values[item.name] = section(nested, below, place)
         else:
             values[item.name] = _value(hints[item.name], below, place)
             _check_range(values[item.name], item.metadata, f"{below.where}: {place} must be")

@@ -5,7 +5,7 @@ import logging
 import re
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +16,9 @@ from rich.table import Table
 from rich.text import Text
 
 from partywall_analyzer import Analysis
+from partywall_analyzer.alerts.alerting import Alerting
+from partywall_analyzer.alerts.config import AlertConfig
+from partywall_analyzer.alerts.outbox import Outbox, OutboxInUse
 from partywall_analyzer.watch import run_every
 from partywall_collector.collector import Collector
 from partywall_collector.commands.options import store_url
@@ -37,6 +40,7 @@ EXAMPLE = """\
 examples:
   partywall up                                     ./otel-config.yaml if it is there
   partywall up --config otel-config.yaml --port 9000 --interval 2
+  partywall up --alerts alerts.yaml
 """
 
 
@@ -67,6 +71,12 @@ def arguments() -> argparse.ArgumentParser:
         metavar="SECONDS",
         help="between two analyses, default 5",
     )
+    parser.add_argument(
+        "--alerts",
+        type=Path,
+        metavar="FILE",
+        help="tell targets of findings, as `partywall watch` does: docs/alerts.md",
+    )
     return parser
 
 
@@ -81,8 +91,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise CannotRun("--interval must be more than 0 seconds")
         if not options.no_dashboard and (problem := port_problem("127.0.0.1", options.port)):
             raise CannotRun(f"dashboard: {problem}")
-        return run(configuration(options), options)
-    except (CannotRun, ConfigError, OSError, SpoolInUse, StoreError) as error:
+        alerts = AlertConfig.load(options.alerts) if options.alerts else None
+        return run(configuration(options), options, alerts)
+    except (CannotRun, ConfigError, OSError, OutboxInUse, SpoolInUse, StoreError) as error:
         print(f"partywall up: {error}", file=sys.stderr)
         return 2
 
@@ -100,7 +111,7 @@ def configuration(options: argparse.Namespace) -> Config:
     return Config.default(url, grpc="127.0.0.1:4317", http="127.0.0.1:4318")
 
 
-def run(config: Config, options: argparse.Namespace) -> int:
+def run(config: Config, options: argparse.Namespace, alerts: AlertConfig | None = None) -> int:
     """Start the parts in order; leaving the block stops them in the opposite order."""
     console = Console(highlight=False)
     with ExitStack() as parts, until_signal() as stopped:
@@ -108,7 +119,11 @@ def run(config: Config, options: argparse.Namespace) -> int:
         if store.url.startswith("chdb:"):
             parts.enter_context(serve(store))
         collector = parts.enter_context(Collector(store, config))
-        loop = AnalysisLoop(store, options.interval, stopped)
+        after = None
+        if alerts:
+            outbox = parts.enter_context(Outbox(store.home))
+            after = parts.enter_context(Alerting(store, alerts, outbox).start()).look
+        loop = AnalysisLoop(store, options.interval, stopped, after)
         parts.callback(loop.join)
         loop.start()
         dashboard = None
@@ -133,15 +148,22 @@ def run(config: Config, options: argparse.Namespace) -> int:
 
 
 class AnalysisLoop(threading.Thread):
-    """Analyses whatever arrives, until the event is set."""
+    """Analyses whatever arrives, until the event is set; `after` is called after each look."""
 
-    def __init__(self, store: Store, interval: float, stopped: threading.Event) -> None:
+    def __init__(
+        self,
+        store: Store,
+        interval: float,
+        stopped: threading.Event,
+        after: Callable[[], object] | None,
+    ) -> None:
         super().__init__(name="analysis", daemon=True)
         self._arguments = (store, interval, stopped)
+        self._after = after
 
     def run(self) -> None:
         """Says what it finds; a store that fails once is asked again."""
-        run_every(*self._arguments, on_change=tell_new, on_error=tell_error)
+        run_every(*self._arguments, on_change=tell_new, on_error=tell_error, after=self._after)
 
 
 def tell_new(analysis: Analysis) -> None:
