@@ -12,6 +12,7 @@ from partywall import identifiers
 from partywall_analyzer import (
     OPERATOR,
     Analysis,
+    Proof,
     Verdict,
     analyze,
     get_finding,
@@ -160,20 +161,23 @@ def test_who_introduced_a_party_decides_and_stands_in_the_chain(store: Store) ->
     log = Log(store)
     for name, rank in ranks.items():
         shown = {"introduces": [{"value": value, "kind": "email", "rank": rank, "record": 1}]}
-        sink: dict[str, Any] = {"party_values": [value], "party_terms": [[]]}
+        sink: dict[str, Any] = {"party_values": [value], "party_terms": [[]], "values_in": [7, 8]}
         run = log.agent("acme", session=name, request=name)
         common: dict[str, Any] = {"session": name, "request": name, "parent": run}
         log.call("acme", tool="read_invoice", at=1, columns=shown, **common)
+        log.call("acme", tool="read_order", at=3, columns={"values_out": [7, 8, 9]}, **common)
         log.call("acme", tool="send_mail", at=5, sends=[party], columns=sink, **common)
     log.write()
     found = {finding.request_id: finding for finding in analyze(store).findings}
     field, prose = found["FIELD"], found["PROSE"]
     assert (field.verdict, field.reasons) == (Verdict.AUTHORISED, ("party.delegated",))
     assert (prose.verdict, prose.reasons) == (Verdict.UNAUTHORISED, ("party.not_delegated",))
-    for finding in (field, prose):
-        hops = [hop for hop in finding.chain.hops if hop.label == "introduced the party"]
-        assert [hop.span_id for hop in hops] == [source.span_id for source in finding.sources]
-        assert len(hops) == 1
+    for finding, where in ((field, "in a field"), (prose, "in a text")):
+        hops = {hop.label: hop for hop in finding.chain.hops}
+        brought, went = hops[f"introduced the party {where}"], hops["2 values went along"]
+        assert (brought.proof, went.proof) == (Proof.P2, Proof.P3)
+        assert [ref.span_id for ref in finding.evidence.introduced_by] == [brought.span_id]
+        assert [ref.span_id for ref in finding.sources] == [went.span_id]
 
 
 def test_a_request_cannot_give_away_the_data_of_another_tenant(store: Store) -> None:

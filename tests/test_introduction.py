@@ -444,7 +444,7 @@ def test_sources_are_the_calls_that_brought_what_was_sent(store: Store) -> None:
     agent.call("nothing of interest")
     agent.call("ok", operation="send", body="it is sk_live_abcdefghij0123456")
     ((brought, idle, sent),) = facts(store, agent)
-    assert source_calls([brought, idle], sent) == (brought,)
+    assert source_calls([brought, idle], sent) == ((brought, 1),)
     assert source_calls([replace(brought, failed=True)], sent) == ()
 
 
@@ -456,7 +456,7 @@ def test_two_words_of_a_record_name_its_source(store: Store) -> None:
         agent.call(row, query="Blue Heron" if agent is agents[3] else "all")
         agent.call("ok", operation="send", subject=subject or "Blue Heron")
     (brought, sent), (one, word), (other, same), (asked, echo) = facts(store, *agents)
-    assert source_calls([brought], sent) == (brought,)
+    assert source_calls([brought], sent) == ((brought, 0),)
     assert source_calls([one], word) == ()
     request = read_request("Write about the Blue Heron", key_of(store))
     assert source_calls([other], same, request) == ()

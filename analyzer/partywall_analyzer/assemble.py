@@ -8,6 +8,7 @@ from partywall_analyzer.chains import draw
 from partywall_analyzer.explain import Speaker, Told
 from partywall_analyzer.model import (
     MAX_CALLS,
+    Along,
     Candidate,
     Crossing,
     Evidence,
@@ -24,12 +25,20 @@ from partywall_analyzer.spans import Span
 from partywall_analyzer.verdict import Judgement
 from partywall_analyzer.weave import Weave, Witness
 
+DRAWN: Final = 8
+"""At most so many of the calls are drawn whose data went along."""
+
 _WORST: Final = (Verdict.UNAUTHORISED, Verdict.INDETERMINATE, Verdict.AUTHORISED)
 
 
 def shown(candidate: Candidate) -> Sequence[Crossing]:
     """The crossings whose traces are needed: each one of a flow, else the first."""
     return candidate.crossings if rule(candidate.rule).direct is None else candidate.crossings[:1]
+
+
+def drawn(crossing: Crossing) -> Sequence[Along]:
+    """The calls whose data went along that are drawn: those that brought most."""
+    return sorted(crossing.along, key=lambda each: -each.values)[:DRAWN]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +87,8 @@ class Assembler:
                 if witness:
                     yield _Woven(part, crossing, witness, witness.proof)
 
-    def _weave(self, crossing: Crossing) -> Weave:
-        refs = (crossing.call, crossing.source or crossing.call)
+    def _weave(self, crossing: Crossing, along: Sequence[Along] = ()) -> Weave:
+        refs = (crossing.call, crossing.source or crossing.call, *(each.call for each in along))
         traces = tuple(sorted({ref.trace_id for ref in refs}))
         if traces not in self._weaves:
             spans = [span for trace in traces for span in self._spans.get(trace, [])]
@@ -88,17 +97,16 @@ class Assembler:
 
     def _told(self, the_rule: Rule, kept: Sequence[_Woven], best: _Woven) -> Finding:
         part, crossing = best.part, best.crossing
-        weave = self._weave(crossing)
+        weave = self._weave(crossing, drawn(crossing))
         candidate = _with_agent(part.candidate, weave.ancestors(crossing.call))
         calls = tuple(dict.fromkeys(w.crossing.call for w in kept))
         parts = list({id(w.part): w.part for w in kept}.values())
         reasons = tuple(dict.fromkeys(r for p in parts for r in p.judgement.reasons))
         judgement = replace(part.judgement, reasons=reasons)
-        sources = [
-            *(w.crossing.source for w in kept if w.crossing.source),
-            *(ref for p in parts for ref in p.introduced_by),
-        ]
         direct = the_rule.direct is not None
+        sources = [each.call for w in kept for each in w.crossing.along]
+        if not direct:
+            sources += [w.crossing.source for w in kept if w.crossing.source]
         count = len(calls) if not direct else sum(p.candidate.count for p in parts)
         told = Told(
             rule=the_rule,
@@ -113,6 +121,8 @@ class Assembler:
             source=weave.span(crossing.source) if crossing.source else None,
             source_dataset=crossing.source_dataset,
             why_party=part.why_party,
+            rank=part.rank,
+            along=drawn(crossing),
         )
         speaker = self._speaker
         evidence = Evidence(
@@ -122,6 +132,7 @@ class Assembler:
             frameworks=the_rule.frameworks,
             values=tuple(f"{value:016x}" for value in crossing.carried[:8]),
             observations=tuple(self._calls.others(calls))[:MAX_CALLS],
+            introduced_by=tuple(dict.fromkeys(ref for p in parts for ref in p.introduced_by)),
         )
         return Finding(
             id=candidate.id,

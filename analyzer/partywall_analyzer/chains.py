@@ -14,6 +14,11 @@ from partywall_analyzer.weave import Line, Message, Weave, Witness
 LONGEST: Final = 40
 """At most so many steps of a witness are drawn; the middle of a longer one is left out."""
 
+_WHERE: Final = {
+    "scalar": "in a field",
+    "outsider": "in a field that outsiders write",
+    "text": "in a text",
+}
 _STEPS: Final = {"tool": "tool", "handoff": "agent", "agent": "agent"}
 
 
@@ -85,9 +90,23 @@ def draw(told: Told, weave: Weave, witness: Witness | None) -> Chain:
         first = told.source if candidate.party and told.source else sink
         node = _approach(canvas, first, weave.ancestors(first.ref))
         if first is not sink:
-            canvas.hop(node, _step(canvas, sink), "introduced the party", Proof.P2, first)
+            label = f"introduced the party {_WHERE.get(told.rank, '')}"
+            canvas.hop(node, _step(canvas, sink), label.rstrip(), Proof.P2, first)
+        _sources(canvas, told, weave, sink)
         _target(canvas, told, sink, _step(canvas, sink))
     return canvas.chain()
+
+
+def _sources(canvas: Canvas, told: Told, weave: Weave, sink: Span) -> None:
+    """The calls whose data went along with the crossing."""
+    for along in told.along:
+        source = weave.span(along.call)
+        if source and source is not sink:
+            node = _approach(canvas, source, weave.ancestors(source.ref))
+            many = f"{along.values} value{'s' if along.values != 1 else ''}"
+            what = many if along.values else "words of a record"
+            proof = Proof.P3 if along.values > 1 else Proof.P2
+            canvas.hop(node, _step(canvas, sink), f"{what} went along", proof, source)
 
 
 def _approach(canvas: Canvas, span: Span, above: Sequence[Span]) -> Node:

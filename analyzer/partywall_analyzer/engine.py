@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from partywall_analyzer.assemble import Assembler, shown
+from partywall_analyzer.assemble import Assembler, drawn, shown
 from partywall_analyzer.candidates import find
 from partywall_analyzer.dirty import TOO_MANY, News
 from partywall_analyzer.explain import Speaker
@@ -135,7 +135,7 @@ def _findings(
     introductions = Introductions(store, registry, candidates)
     by_id: defaultdict[str, list[Part]] = defaultdict(list)
     for candidate in candidates:
-        for part in judged(judge, introductions, candidate):
+        for part in judged(judge, introductions, calls, candidate):
             by_id[candidate.id].append(part)
     ids = list(by_id)
     made: list[Finding] = []
@@ -147,7 +147,7 @@ def _findings(
             for parts in chunk.values()
             for part in parts
             for crossing in shown(part.candidate)
-            for ref in (crossing.call, crossing.source)
+            for ref in (crossing.call, crossing.source, *(each.call for each in drawn(crossing)))
             if ref
         }
         fetched = fetch(store, traces)

@@ -3,6 +3,7 @@
 Names come from spans, which anybody may have written, so each is cleaned.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -10,6 +11,7 @@ from typing import Final
 from partywall_analyzer.model import (
     ATTESTATIONS,
     EXTERNAL,
+    Along,
     Answer,
     Candidate,
     Proof,
@@ -55,6 +57,8 @@ class Told:
     source: Span | None = None
     source_dataset: str = ""
     why_party: str = ""
+    rank: str = ""
+    along: Sequence[Along] = ()
 
 
 class Speaker:

@@ -6,8 +6,14 @@ from typing import Final, NamedTuple
 
 from partywall.identifiers import Identifier
 from partywall.request import RequestFacts
-from partywall_analyzer.introduction import CallFacts, History, Introduction, judge_introduction
-from partywall_analyzer.model import Candidate, Ref
+from partywall_analyzer.introduction import (
+    CallFacts,
+    History,
+    Introduction,
+    judge_introduction,
+    source_calls,
+)
+from partywall_analyzer.model import Along, Candidate, Ref
 from partywall_collector.registry import Registry, Session
 from partywall_collector.store import Store, statement
 
@@ -54,6 +60,15 @@ class Introductions:
             return self._registry.party(tenant, found.kind, found.value) == "own"
 
         return judge_introduction(self._history(candidate), this, party, is_own)
+
+    def sources(self, candidate: Candidate, call: Ref) -> list[Along]:
+        """Where the data came from that one of a candidate's calls sent to its party."""
+        this = self._session_calls(_session(candidate)).get(call)
+        if this is None:
+            return []
+        history = self._history(candidate)
+        found = source_calls(history.earlier(this), this, history.request)
+        return [Along(Ref(*source.call.ref), source.values) for source in found]
 
     def _history(self, candidate: Candidate) -> History:
         """The calls of the candidate's session beside its request, indexed once."""

@@ -171,7 +171,8 @@ class Record:
 class Evidence:
     """Why the finding says it: answers, consulted records, missing facts, framework ids.
 
-    `observations` are spans that describe a call of the finding beside the one that stands for it.
+    `observations` are spans that describe a call of the finding beside the one that stands for it,
+    `introduced_by` the calls that brought its party in.
     """
 
     answers: tuple[Answer, ...] = ()
@@ -180,10 +181,12 @@ class Evidence:
     frameworks: tuple[str, ...] = ()
     values: tuple[str, ...] = ()
     observations: tuple[Ref, ...] = ()
+    introduced_by: tuple[Ref, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON object."""
-        return asdict(self) | {"observations": [ref._asdict() for ref in self.observations]}
+        named = ("observations", "introduced_by")
+        return asdict(self) | {name: [r._asdict() for r in getattr(self, name)] for name in named}
 
     @classmethod
     def from_json(cls, text: str) -> Self:
@@ -196,14 +199,23 @@ class Evidence:
             tuple(raw.get("frameworks", [])),
             tuple(raw.get("values", [])),
             refs(raw.get("observations", [])),
+            refs(raw.get("introduced_by", [])),
         )
+
+
+class Along(NamedTuple):
+    """A call whose data went along with a crossing: so many identifiers of it, or words (0)."""
+
+    call: Ref
+    values: int
 
 
 @dataclass(frozen=True, slots=True)
 class Crossing:
     """A call at which something crosses; a flow also has the call that had the data before.
 
-    `observed` is the span at which it was seen, if another one stands for the call.
+    `observed` is the span at which it was seen, if another one stands for the call. `along` is
+    where the data came from that was sent to a party.
     """
 
     time: datetime
@@ -212,6 +224,7 @@ class Crossing:
     source_dataset: str = ""
     carried: tuple[int, ...] = ()
     observed: Ref | None = None
+    along: tuple[Along, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,13 +7,14 @@ content is needed. `docs/parties.md` has the decision table.
 from partywall_analyzer.introduction.facts import CallFacts, Introduced
 from partywall_analyzer.introduction.history import History
 from partywall_analyzer.introduction.judge import Introduction, judge_introduction
-from partywall_analyzer.introduction.sources import source_calls
+from partywall_analyzer.introduction.sources import Source, source_calls
 
 __all__ = [
     "CallFacts",
     "History",
     "Introduced",
     "Introduction",
+    "Source",
     "judge_introduction",
     "source_calls",
 ]

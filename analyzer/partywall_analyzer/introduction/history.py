@@ -61,6 +61,10 @@ class History:
             upto -= 1
         return upto
 
+    def earlier(self, call: CallFacts) -> Sequence[CallFacts]:
+        """The calls that had ended when this one began."""
+        return self._calls[: self.before(call)]
+
     def seen(self, value: int, upto: int) -> Iterator[Seen]:
         """Where a party was shown, the earliest first."""
         for at, introduced in self._shown.get(value, ()):

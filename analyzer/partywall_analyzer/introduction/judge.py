@@ -1,7 +1,7 @@
 """The decision table: which introduction of a party a request stands behind."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from partywall.actions import VISITS
@@ -27,12 +27,16 @@ FORMED = frozenset(kind.name for kind in KINDS if kind.pattern)
 
 @dataclass(frozen=True, slots=True)
 class Introduction:
-    """How a party came into a session: the verdict, why, and the calls that brought it."""
+    """How a party came into a session: the verdict, why, the calls that brought it, and where.
+
+    `carried_from` are the calls that showed what went along and was not asked for.
+    """
 
     verdict: Verdict
     reason: str
     introduced_by: tuple[tuple[str, str], ...] = ()
     rank: str = ""
+    carried_from: tuple[tuple[str, str], ...] = ()
 
 
 def judge_introduction(
@@ -52,7 +56,7 @@ def judge_introduction(
     if not along:
         return made
     verdict: Verdict = "unknown" if made.rank == "request" else "not delegated"
-    return Introduction(verdict, CARRIES, _calls(along), made.rank)
+    return replace(made, verdict=verdict, reason=CARRIES, carried_from=_calls(along))
 
 
 def _judge_party(

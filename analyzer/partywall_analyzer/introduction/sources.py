@@ -1,6 +1,7 @@
 """Where the data came from that a call sent out: earlier calls that brought the same."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from partywall.request import RequestFacts
 from partywall_analyzer.introduction.facts import CallFacts
@@ -9,19 +10,27 @@ ENOUGH = 2
 """So many words in common, which the request does not have, say that a record was sent on."""
 
 
+class Source(NamedTuple):
+    """A call that brought what a later one sent: so many identifiers, or else words (0)."""
+
+    call: CallFacts
+    values: int
+
+
 def source_calls(
     before: Sequence[CallFacts], call: CallFacts, request: RequestFacts | None = None
-) -> tuple[CallFacts, ...]:
+) -> tuple[Source, ...]:
     """Return the earlier calls that brought what the call's arguments carry.
 
     An identifier in common is enough, or two words of the short values of records.
     """
     values, terms = sent_values(call), sent_terms(call, request)
+    found = (Source(earlier, len(earlier.values_out & values)) for earlier in before)
     return tuple(
-        earlier
-        for earlier in before
-        if not earlier.failed
-        and (earlier.values_out & values or len(_brought(earlier) & terms) >= ENOUGH)
+        source
+        for source in found
+        if not source.call.failed
+        and (source.values or len(_brought(source.call) & terms) >= ENOUGH)
     )
 
 

@@ -8,11 +8,11 @@ FROM (
             (revision, state, 'erased' IN (from_tenant, to_tenant, session_tenant)),
             (recorded_at, revision)) AS newest
     FROM ledger
-    WHERE (rule IN {rules_of_sessions:Array(String)}
+    WHERE (ledger.rule IN {rules_of_sessions:Array(String)}
             AND session_id IN {dirty_sessions:Identifier})
-        OR (rule IN {rules_of_traces:Array(String)}
+        OR (ledger.rule IN {rules_of_traces:Array(String)}
             AND trace_id IN (SELECT lower(hex(trace_id)) FROM {dirty_traces:Identifier}))
-        OR (rule IN {rules_of_credentials:Array(String)}
+        OR (ledger.rule IN {rules_of_credentials:Array(String)}
             AND credential_id IN {dirty_credentials:Identifier})
     GROUP BY finding_id
 )
