@@ -88,13 +88,19 @@ class Unsteady:
     def load(self, body: bytes, *, token: str) -> None:
         if self.before:
             raise self.before.pop()
+        self.store.load(body, token=token)
+
+    def load_file(self, path: Path, *, token: str) -> None:
+        body = path.read_bytes()
+        if self.before:
+            raise self.before.pop()
         if len(body) > self.roomy_for:
             raise QueryFailed("Code: 241. memory limit exceeded", 241)
         if self.poison and self.poison in body:
             # The worst case: a part of the rows is there, and then the load fails.
-            self.store.load(body, token=token)
+            self.store.load_file(path, token=token)
             raise QueryFailed("Code: 444. cannot parse", 444)
-        self.store.load(body, token=token)
+        self.store.load_file(path, token=token)
         if self.after:
             raise self.after.pop()
 
@@ -291,6 +297,17 @@ def test_a_damaged_segment_gives_what_is_whole(home: Store, tmp_path: Path) -> N
     running.close()
     assert span_ids(home) == [1]
     assert (folder / "1.damaged").read_bytes() == b"\xff\xfe\xfd"
+
+
+@pytest.mark.parametrize("name", ["plain.sealed", "it's \\ {1..9} [a]*?.sealed"])
+def test_a_file_is_loaded_whatever_its_name(home: Store, tmp_path: Path, name: str) -> None:
+    """A quote ends no statement, and a pattern stands for no other files."""
+    path = tmp_path / name
+    path.write_bytes(
+        b"".join(frame(Envelope("agents", ("acme",), "A1", time.time_ns(), request(7))))
+    )
+    home.load_file(path, token=name)
+    assert span_ids(home) == [7]
 
 
 def test_stopping_loads_what_was_taken(home: Store) -> None:

@@ -77,19 +77,18 @@ class Loader:
                 pause = min(self._retry.max_interval, pause * 2)
 
     def _load(self, segment: Segment) -> None:
-        data = segment.path.read_bytes()
         if segment.retired:  # an earlier run, or try, got no further
-            self._forget(data)
+            self._forget(segment.path.read_bytes())
             self._spool.split(segment)
             return
         try:
-            self._store.load(data, token=segment.id)
+            self._store.load_file(segment.path, token=segment.id)
         except QueryFailed as error:
-            self._isolate(segment, data, error)
+            self._isolate(segment, segment.path.read_bytes(), error)
             return
         requests = segment.requests or len(envelopes_of(segment.path)[0])
         if not (segment.recovered and self._known("segment_is_known", {"segment": segment.id})):
-            self._store.insert("segments", [_segment_row(segment, data, requests)])
+            self._store.insert("segments", [_segment_row(segment, requests)])
         self._spool.remove(segment)
         self._counters.add(loaded_segments=1, loaded_requests=requests, loaded_spans=segment.spans)
 
@@ -138,13 +137,15 @@ class Loader:
         return bool(self._store.rows(statement(QUERIES, query), params)[0]["known"])
 
 
-def _segment_row(segment: Segment, data: bytes, requests: int) -> dict[str, Any]:
+def _segment_row(segment: Segment, requests: int) -> dict[str, Any]:
+    with segment.path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
     return {
         "segment_id": segment.id,
         "loaded_at": datetime.now(UTC),
         "requests": requests,
-        "bytes": len(data),
-        "sha256": hashlib.sha256(data).hexdigest(),
+        "bytes": segment.path.stat().st_size,
+        "sha256": digest,
     }
 
 

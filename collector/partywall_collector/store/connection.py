@@ -3,12 +3,14 @@
 import threading
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 import clickhouse_connect
 from clickhouse_connect.driver.exceptions import ClickHouseError, OperationalError
 
 from partywall_collector.store.errors import QueryFailed, StoreError, StoreUnavailable
+from partywall_collector.store.rendering import quoted
 
 SIZE = 4
 AUTHENTICATION_FAILED = 516
@@ -43,6 +45,20 @@ class Connection:
         """Insert a body that is written in one of ClickHouse's formats."""
         with _translated():
             self._client.raw_insert(table, insert_block=body, fmt=form, settings=dict(settings))
+
+    def append_file(
+        self, table: str, path: Path, *, form: str, settings: Mapping[str, str]
+    ) -> None:
+        """Insert what a file holds; the embedded engine alone reads files of this machine.
+
+        In the name of the file `*`, `?` and braces would stand for other names.
+        """
+        chosen = ", ".join(f"{name} = {quoted(value)}" for name, value in settings.items())
+        with _translated():
+            self._client.command(
+                f"INSERT INTO {table} FROM INFILE {quoted(str(path))} COMPRESSION 'none'"
+                f" SETTINGS {chosen} FORMAT {form}"
+            )
 
     def close(self) -> None:
         """Close the client."""

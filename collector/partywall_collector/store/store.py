@@ -33,6 +33,9 @@ SERVER_SCHEMA: Final = {
 EMBEDDED_SCHEMA: Final = {"format_schema": f"{ENVELOPE}:Envelope"}
 """From a text, chDB would make a cache in the working directory, which may not be writable."""
 
+PATTERN: Final = frozenset("*?{}[]")
+"""In the name of a file the engine takes these for a pattern of names."""
+
 LOAD_SETTINGS: Final = {
     # One segment is one block in one thread, so that the same token always means the same parts.
     "max_threads": "1",
@@ -102,12 +105,23 @@ class Store:
 
         The same body under the same token adds nothing the second time.
         """
-        schema = EMBEDDED_SCHEMA if self.url.startswith("chdb:") else SERVER_SCHEMA
-        settings = (
-            LOAD_SETTINGS | schema | {"insert_deduplication_token": f"{LOAD_VERSION}-{token}"}
-        )
+        settings = self._load_settings(token)
         with self._pool.connection() as connection:
             connection.append("ingest", body, form="Protobuf", settings=settings)
+
+    def load_file(self, path: Path, *, token: str) -> None:
+        """`load` of a segment in a file, which the embedded engine reads where it lies."""
+        if not self.engine or PATTERN.intersection(str(path)):
+            with path.open("rb") as body:
+                self.load(body, token=token)
+            return
+        settings = self._load_settings(token)
+        with self._pool.connection() as connection:
+            connection.append_file("ingest", path, form="Protobuf", settings=settings)
+
+    def _load_settings(self, token: str) -> Mapping[str, str]:
+        schema = EMBEDDED_SCHEMA if self.url.startswith("chdb:") else SERVER_SCHEMA
+        return LOAD_SETTINGS | schema | {"insert_deduplication_token": f"{LOAD_VERSION}-{token}"}
 
     def close(self) -> None:
         """Let running statements end and give the store back."""
