@@ -23,6 +23,7 @@ from partywall_collector.receivers.intake import Intake, Intakes
 from partywall_collector.receivers.log_intake import LogIntake
 from partywall_collector.receivers.otlp_grpc import GrpcReceiver
 from partywall_collector.receivers.otlp_http import otlp_app
+from partywall_collector.receivers.registry_intake import RegistryIntake
 from partywall_collector.receivers.room import Room
 from partywall_collector.receivers.trace_intake import TraceIntake
 from partywall_collector.repeats import Repeats
@@ -77,9 +78,10 @@ class Collector:
             limiter = self._config.memory_limiter
             memory = Memory(limiter) if limiter else None
             room = Room(_limits(self._config).memory_bytes, memory)
+            governance = Governance(self._store)
             intakes: dict[str, Intake] = {
                 "traces": TraceIntake(self._spool, repeats, grants, self._quotas, self._counters),
-                "logs": LogIntake(Governance(self._store), self._counters),
+                "logs": LogIntake(governance, self._counters),
             }
             finders = chains(self._config.authenticators, self._principals)
 
@@ -90,7 +92,9 @@ class Collector:
             for name, receiver in self._config.receivers.items():
                 signals = self._config.signals[name]
                 own = {signal: intakes[signal] for signal in SIGNALS if signal in signals}
-                self._listen(name, receiver, Intakes(own, room, self._counters), chain, undo)
+                entries = RegistryIntake(governance) if "logs" in signals else None
+                shared = Intakes(own, room, self._counters, entries)
+                self._listen(name, receiver, shared, chain, undo)
             for name, health in self._config.health.items():
                 app = health_app(health, lambda: self._ready)
                 server = HttpServer(app, health.endpoint, f"extensions.{name}.endpoint")

@@ -79,8 +79,11 @@ def check_receiver(
                     f" list `{wanted or 'registry_auth'}` in service.extensions"
                 )
     http = receiver.protocols.http
-    if http and http.logs_url_path == http.traces_url_path:
-        raise ConfigError(f"{node.where}: {path}.http.logs_url_path is traces_url_path too")
+    paths: dict[str, str] = {}
+    for key in ("traces_url_path", "logs_url_path", "registry_url_path") if http else ():
+        other = paths.setdefault(getattr(http, key), key)
+        if other != key:
+            raise ConfigError(f"{node.where}: {path}.http.{key} is {other} too")
     cors = http.cors if http else None
     if cors and not cors.allowed_origins:
         raise ConfigError(

@@ -145,6 +145,12 @@ class Http:
         default="/v1/logs",
         metadata=about("The path that takes governance events, where a pipeline `logs` has it."),
     )
+    registry_url_path: str = field(
+        default="/v1/registry",
+        metadata=about(
+            "The path that takes entries of the registry, where a pipeline `logs` has it."
+        ),
+    )
     max_request_body_size: int = field(
         default=64 << 20,
         metadata=about("The largest request in bytes, before and after decompression.", least=1),

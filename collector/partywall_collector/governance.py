@@ -1,17 +1,16 @@
-"""Governance events into the registry: whose they are, what they change, what is wrong with them.
+"""Governance records into the registry: whose they are, what they change, what is wrong with them.
 
-An event is merged over the entry in force and goes through the checks of a registry file. A sender
-changes what belongs to its own tenants and learns nothing of what belongs to others.
+A record, be it an event or an entry, is merged over the entry in force and goes through the checks
+of a registry file. A sender changes what belongs to its own tenants and learns nothing of what
+belongs to others.
 """
 
 import re
 import threading
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
-
-from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
 from partywall.identifiers import BUILT_IN
 from partywall_collector.principals import Principal
@@ -23,7 +22,7 @@ from partywall_collector.registry.document import (
     Scalar,
     tree_of,
 )
-from partywall_collector.registry.events import BadEvent, Said, said
+from partywall_collector.registry.events import BadEvent, Said
 from partywall_collector.registry.load import append, completed
 from partywall_collector.registry.model import (
     ANY,
@@ -50,35 +49,49 @@ _NOTHING: Final = Scalar("", "empty", 0)
 Name = tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What became of the records of one request."""
+
+    refused: Mapping[int, BadEvent]
+    changed: int
+    """How many entries are new or changed; what is in force is not written again."""
+
+
 class Governance:
-    """Takes governance events into the registry of a store. Thread-safe."""
+    """Takes governance records into the registry of a store. Thread-safe."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._lock = threading.Lock()
 
-    def take(self, principal: Principal, records: Sequence[LogRecord]) -> dict[int, str]:
-        """Return when the events are stored: which are refused, by their place, and why.
+    def take(
+        self, principal: Principal, records: Sequence[Said | BadEvent], *, whole: bool = False
+    ) -> Taken:
+        """Return when the records are stored: which are refused, by their place, and why.
 
-        Raises `StoreError`; then nothing is promised, and the same events may be sent again.
+        With `whole`, nothing is stored if one is refused. Raises `StoreError`; then nothing is
+        promised, and the same records may be sent again.
         """
         with self._lock:  # what is in force must not change between the look and the append
-            return _Batch(self._store, principal, records).take()
+            return _Batch(self._store, principal, records).take(whole=whole)
 
 
 class _Batch:
-    """The events of one request, and what they are about as it is in force."""
+    """The records of one request, and what they are about as it is in force."""
 
-    def __init__(self, store: Store, principal: Principal, records: Sequence[LogRecord]) -> None:
+    def __init__(
+        self, store: Store, principal: Principal, records: Sequence[Said | BadEvent]
+    ) -> None:
         self._store = store
         self._principal = principal
-        self._refused: dict[int, str] = {}
+        self._refused: dict[int, BadEvent] = {}
         self._said: dict[int, Said] = {}
         for place, record in enumerate(records):
-            try:
-                self._said[place] = said(record)
-            except BadEvent as error:
-                self._refused[place] = str(error)
+            if isinstance(record, BadEvent):
+                self._refused[place] = record
+            else:
+                self._said[place] = record
         self._rows: dict[type[Record], list[dict[str, Any]]] = {}
         self._in_force: defaultdict[Name, dict[Name, Record]] = defaultdict(dict)
         for kind in {one.event.record for one in self._said.values()}:
@@ -91,19 +104,21 @@ class _Batch:
         named = {one.text(key) for one in self._said.values() for key in ("tenant", "grantee")}
         self._tenants = {row["tenant_id"] for row in self._held(Tenant.kind, "tenant_id", named)}
 
-    def take(self) -> dict[int, str]:
+    def take(self, *, whole: bool) -> Taken:
         changed: defaultdict[type[Record], dict[Name, Record]] = defaultdict(dict)
         for place, one in self._said.items():
             try:
                 record = self._merged(one)
             except BadEvent as error:
-                self._refused[place] = str(error)
+                self._refused[place] = error
             else:
                 self._put(record)
                 changed[one.event.record][_name(record)] = record
-        for kind, records in changed.items():
-            append(kind.kind, records.values(), self._rows[kind], self._store)
-        return dict(sorted(self._refused.items()))
+        count = 0
+        if not (whole and self._refused):
+            for kind, records in changed.items():
+                count += append(kind.kind, records.values(), self._rows[kind], self._store)
+        return Taken(dict(sorted(self._refused.items())), count)
 
     def _put(self, record: Record) -> None:
         name = _name(record)
@@ -147,6 +162,7 @@ class _Batch:
                 event.name,
                 event.attribute("tenant"),
                 f"the principal {self._principal.id} may not write for '{tenant}'",
+                forbidden=True,
             )
         own = [slot for slot in _identity(event.record) if slot.key != "tenant"]
         named = {slot.name: said.text(slot.key) for slot in own}

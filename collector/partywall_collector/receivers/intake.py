@@ -8,6 +8,7 @@ from google.protobuf.message import Message
 
 from partywall_collector.metrics import Counters
 from partywall_collector.principals import Principal
+from partywall_collector.receivers.registry_intake import RegistryIntake
 from partywall_collector.receivers.room import Room
 
 
@@ -30,3 +31,5 @@ class Intakes:
     by_signal: Mapping[str, Intake]
     room: Room
     counters: Counters
+    registry: RegistryIntake | None = None
+    """Entries for the registry, over HTTP; where logs are taken too."""

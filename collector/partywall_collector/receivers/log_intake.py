@@ -4,6 +4,7 @@ import logging
 from typing import Final
 
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
+from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
 from partywall_collector.canonical import NotOtlp
 from partywall_collector.governance import Governance
@@ -12,6 +13,7 @@ from partywall_collector.otlp_logs import records_from_json, records_from_protob
 from partywall_collector.principals import Principal
 from partywall_collector.receivers.refusals import Reason, Refused
 from partywall_collector.registry.document import PROBLEMS_SHOWN
+from partywall_collector.registry.events import BadEvent, Said, said
 from partywall_collector.registry.model import GOVERNANCE
 from partywall_collector.store import StoreError
 
@@ -19,6 +21,16 @@ log = logging.getLogger("partywall.receiver")
 
 MOST: Final = 10_000
 """Log records of one request; they are read one by one."""
+
+
+def admit_keeper(principal: Principal) -> None:
+    """Raise `Refused` for a principal without the role `governance`."""
+    if GOVERNANCE not in principal.roles:
+        raise Refused(
+            Reason.FORBIDDEN,
+            f"the principal {principal.id} may not send governance records;"
+            " `partywall registry principal NAME --role governance` lets it",
+        )
 
 
 class LogIntake:
@@ -30,12 +42,7 @@ class LogIntake:
 
     def admit(self, principal: Principal) -> None:
         """Only who keeps the records of a tenant may change them."""
-        if GOVERNANCE not in principal.roles:
-            raise Refused(
-                Reason.FORBIDDEN,
-                f"the principal {principal.id} may not send governance events;"
-                " `partywall registry principal NAME --role governance` lets it",
-            )
+        admit_keeper(principal)
 
     def take(
         self, principal: Principal, body: bytes, *, json: bool = False
@@ -52,7 +59,7 @@ class LogIntake:
                 " send smaller batches",
             )
         try:
-            refused = self._governance.take(principal, records)
+            refused = self._governance.take(principal, list(map(_read, records))).refused
         except StoreError as error:
             log.warning("governance events cannot be stored: %s", error)
             raise Refused(Reason.UNAVAILABLE, "the store does not answer") from None
@@ -67,3 +74,10 @@ class LogIntake:
                 [f"{len(refused)} of {len(records)} log records are refused", *shown]
             )
         return answer
+
+
+def _read(record: LogRecord) -> Said | BadEvent:
+    try:
+        return said(record)
+    except BadEvent as error:
+        return error

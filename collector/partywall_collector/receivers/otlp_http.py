@@ -1,7 +1,11 @@
-"""OTLP/HTTP: `POST /v1/traces` and `/v1/logs`: protobuf or JSON, plain, gzip or zstd."""
+"""OTLP/HTTP: `POST /v1/traces` and `/v1/logs`, and entries for the registry beside them.
+
+Protobuf or JSON, plain, gzip or zstd.
+"""
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 
 from anyio import CapacityLimiter, to_thread
 from google.protobuf.json_format import MessageToJson
@@ -15,16 +19,17 @@ from starlette.types import ASGIApp
 
 from partywall_collector.authenticators import Chain, Sender
 from partywall_collector.endpoints import Http
+from partywall_collector.principals import Principal
 from partywall_collector.receivers.cors import with_cors
 from partywall_collector.receivers.encodings import ENCODINGS
 from partywall_collector.receivers.http_server import PEER
 from partywall_collector.receivers.intake import Intake, Intakes
 from partywall_collector.receivers.refusals import RETRY_AFTER, Reason, Refused, too_large
+from partywall_collector.receivers.registry_intake import JSON, JSON_LINES, RegistryIntake
 from partywall_collector.receivers.room import Lease
 
 log = logging.getLogger("partywall.receiver")
 PROTOBUF = "application/x-protobuf"
-JSON = "application/json"
 THREADS = 16
 
 
@@ -32,14 +37,39 @@ def otlp_app(intakes: Intakes, auth: Chain, settings: Http) -> ASGIApp:
     """The application of one receiver."""
     receiver = _Receiver(intakes, auth, settings.max_request_body_size)
     paths = {"traces": settings.traces_url_path, "logs": settings.logs_url_path}
+    taking = {paths[signal]: _otlp(intake) for signal, intake in intakes.by_signal.items()}
+    if intakes.registry:
+        taking[settings.registry_url_path] = _entries(intakes.registry)
     app = Starlette(
         routes=[
-            Route(paths[signal], receiver.export(intake), methods=["POST"])
-            for signal, intake in intakes.by_signal.items()
+            Route(path, receiver.endpoint(each), methods=["POST"]) for path, each in taking.items()
         ],
         exception_handlers={HTTPException: receiver.no_route, Exception: receiver.broken},
     )
     return with_cors(app, settings.cors) if settings.cors else app
+
+
+@dataclass(frozen=True, slots=True)
+class _Taking:
+    """What is taken at one path: from whom, in which forms, and what becomes of it."""
+
+    admit: Callable[[Principal], None]
+    media_types: Sequence[str]
+    take: Callable[[Principal, bytes, str], bytes]
+    """The answer to a body of a media type, which is sent in that type, or `Refused`."""
+    answers_json: bool = False
+    """Whether answers are JSON whatever was sent."""
+
+
+def _otlp(intake: Intake) -> _Taking:
+    def take(principal: Principal, body: bytes, media_type: str) -> bytes:
+        return _written(intake.take(principal, body, json=media_type == JSON), media_type)
+
+    return _Taking(intake.admit, (PROTOBUF, JSON), take)
+
+
+def _entries(intake: RegistryIntake) -> _Taking:
+    return _Taking(intake.admit, (JSON, JSON_LINES), intake.take, answers_json=True)
 
 
 class _Receiver:
@@ -49,26 +79,25 @@ class _Receiver:
         self._limit = limit
         self._threads = CapacityLimiter(THREADS)
 
-    def export(self, intake: Intake) -> Callable[[Request], Awaitable[Response]]:
-        """The endpoint of one signal."""
+    def endpoint(self, taking: _Taking) -> Callable[[Request], Awaitable[Response]]:
+        """The endpoint of one path."""
 
         async def answer(request: Request) -> Response:
             try:
-                return await self._export(intake, request)
+                return await self._export(taking, request)
             except Refused as refused:
-                return self._refusal(request, refused)
+                return self._refusal(request, refused, as_json=taking.answers_json)
 
         return answer
 
-    async def _export(self, intake: Intake, request: Request) -> Response:
+    async def _export(self, taking: _Taking, request: Request) -> Response:
         # The sender is checked before its body is read.
         principal = await to_thread.run_sync(self._auth.admit, _sender(request))
-        intake.admit(principal)
+        taking.admit(principal)
         media_type = _media_type(request)
-        if media_type not in (PROTOBUF, JSON):
-            raise Refused(
-                Reason.MEDIA_TYPE, f"Content-Type must be {PROTOBUF} or {JSON}, not `{media_type}`"
-            )
+        if media_type not in taking.media_types:
+            wanted = " or ".join(taking.media_types)
+            raise Refused(Reason.MEDIA_TYPE, f"Content-Type must be {wanted}, not `{media_type}`")
         encoding = request.headers.get("content-encoding", "identity").strip().lower()
         if encoding not in ENCODINGS:
             raise Refused(
@@ -81,12 +110,11 @@ class _Receiver:
             def take() -> bytes:
                 body = ENCODINGS[encoding](raw, self._limit)
                 lease.grow(max(0, len(body) - len(raw)))
-                answer = intake.take(principal, body, json=media_type == JSON)
-                return _written(answer, media_type)
+                return taking.take(principal, body, media_type)
 
             await self._read(request, raw, lease)
             answer = await to_thread.run_sync(take, limiter=self._threads)
-        return Response(answer, media_type=media_type)
+        return Response(answer, media_type=JSON if taking.answers_json else media_type)
 
     async def _read(self, request: Request, raw: bytearray, lease: Lease) -> None:
         """The body as it was sent, within the limits of one request and of all together."""
@@ -99,7 +127,7 @@ class _Receiver:
         except ClientDisconnect:
             raise Refused(Reason.INVALID, "the sender went away") from None
 
-    def _refusal(self, request: Request, refused: Refused) -> Response:
+    def _refusal(self, request: Request, refused: Refused, *, as_json: bool = False) -> Response:
         self._intakes.counters.refuse(refused.reason.word)
         headers: dict[str, str] = {}
         if refused.reason.retryable:
@@ -110,7 +138,7 @@ class _Receiver:
             headers["WWW-Authenticate"] = "Bearer"
         if refused.reason in (Reason.TOO_LARGE, Reason.FULL, Reason.MEMORY):
             headers["Connection"] = "close"  # the rest of the body is not read
-        media_type = JSON if _media_type(request) == JSON else PROTOBUF
+        media_type = JSON if as_json or _media_type(request) == JSON else PROTOBUF
         content = _written(refused.status(), media_type)
         return Response(content, refused.reason.http, headers, media_type)
 

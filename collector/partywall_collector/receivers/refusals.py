@@ -1,6 +1,8 @@
 """Why a request is not taken, in the words of both protocols."""
 
+from collections.abc import Sequence
 from enum import Enum
+from typing import NamedTuple
 
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.duration_pb2 import Duration
@@ -34,12 +36,20 @@ class Reason(Enum):
         return self in (Reason.FULL, Reason.QUOTA, Reason.MEMORY, Reason.UNAVAILABLE)
 
 
+class Violation(NamedTuple):
+    """One mistake of a request: the field that has it, and what to do."""
+
+    field: str
+    what: str
+
+
 class Refused(Exception):
     """A request that is not taken, with the text for its sender."""
 
-    def __init__(self, reason: Reason, text: str) -> None:
+    def __init__(self, reason: Reason, text: str, violations: Sequence[Violation] = ()) -> None:
         super().__init__(text)
         self.reason = reason
+        self.violations = violations
 
     def status(self) -> Status:
         """The refusal as OTLP wants it, with the pause where a retry helps, or what is bad."""
@@ -48,9 +58,12 @@ class Refused(Exception):
         if self.reason.retryable:
             detail.Pack(retry_info())
             status.details.append(detail)
-        elif self.reason is Reason.INVALID:
-            violation = BadRequest.FieldViolation(description=str(self))
-            detail.Pack(BadRequest(field_violations=[violation]))
+        elif self.reason is Reason.INVALID or self.violations:
+            violations = self.violations or [Violation("", str(self))]
+            found = BadRequest()
+            for field, what in violations:
+                found.field_violations.add(field=field, description=what)
+            detail.Pack(found)
             status.details.append(detail)
         return status
 

@@ -112,7 +112,7 @@ def read_yaml(path: Path) -> Node:
     nesting has one too, and a plain `no` or `0012` is still there as it was written.
     """
     try:
-        return _tree(yaml.parse(_text(path, YAML_LIMIT), Loader=_LOADER))
+        return _tree(yaml.parse(read_text(path, YAML_LIMIT), Loader=_LOADER))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 0
@@ -126,16 +126,27 @@ def tree_of(value: Mapping[str, Any]) -> Node:
     return _json_node(_DECODER.decode(json.dumps(value)), 0, 0)
 
 
-def read_json_lines(path: Path) -> Iterator[tuple[int, Node | str]]:
+def read_json(text: str) -> Node:
+    """Read a JSON text as one tree."""
+    try:
+        return _json_node(_DECODER.decode(text), 0, 0)
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno}, column {error.colno}"
+        raise UnreadableFile(f"not JSON: {error.msg} at {place}") from None
+    except RecursionError:
+        raise UnreadableFile(f"nested deeper than {DEPTH_LIMIT} levels") from None
+
+
+def read_json_lines(text: str) -> Iterator[tuple[int, Node | str]]:
     """Read the tree of each line; text in place of a tree says what is wrong with it."""
-    for line, text in enumerate(_text(path, JSON_LIMIT).split("\n"), 1):
-        if not text.strip():
+    for line, said in enumerate(text.split("\n"), 1):
+        if not said.strip():
             continue
-        if len(text) > LINE_LIMIT:
+        if len(said) > LINE_LIMIT:
             yield line, f"the line is longer than {LINE_LIMIT >> 20} MiB"
             continue
         try:
-            yield line, _json_node(_DECODER.decode(text), line, 0)
+            yield line, _json_node(_DECODER.decode(said), line, 0)
         except json.JSONDecodeError as error:
             yield line, f"not JSON: {error.msg} at column {error.colno}"
         except RecursionError:
@@ -144,7 +155,8 @@ def read_json_lines(path: Path) -> Iterator[tuple[int, Node | str]]:
             yield line, str(error)
 
 
-def _text(path: Path, limit: int) -> str:
+def read_text(path: Path, limit: int) -> str:
+    """The text of a file, if it is no longer than the limit in bytes."""
     try:
         with path.open("rb") as file:
             raw = file.read(limit + 1)
@@ -153,6 +165,11 @@ def _text(path: Path, limit: int) -> str:
     if len(raw) > limit:
         more = "; write it as JSON lines" if limit == YAML_LIMIT else "; split it"
         raise UnreadableFile(f"larger than {limit >> 20} MiB{more}")
+    return decoded(raw)
+
+
+def decoded(raw: bytes) -> str:
+    """Bytes as text."""
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:

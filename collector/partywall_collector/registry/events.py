@@ -118,9 +118,14 @@ OURS: Final = frozenset(
 class BadEvent(Exception):
     """A log record that is no governance event, or a wrong one; the text is for its sender."""
 
-    def __init__(self, *places: str) -> None:
+    def __init__(self, *places: str, forbidden: bool = False) -> None:
         # A Problem shows hostile text without moving the reader's cursor, and cuts it.
         super().__init__(str(Problem("", 0, "", ": ".join(places))))
+        *where, why = places or ("",)
+        self.key = where[1] if len(where) > 1 else ""
+        self.why = str(Problem("", 0, "", why))
+        self.forbidden = forbidden
+        """Whether the sender may not do it, however it is written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +165,7 @@ def said(record: LogRecord) -> Said:
         node = _node(value)
         if node is None:
             raise BadEvent(event.name, name, "is bytes; write text")
-        if name != BODY and _holds_secret(node):
+        if name != BODY and holds_secret(node):
             raise BadEvent(event.name, name, "looks like a secret; name it, do not send it")
         if not (isinstance(node, Scalar) and not node.text) and node != Items([], 0):
             keys[key] = _shaped(event, name, wanted[key], node)
@@ -222,7 +227,8 @@ def _shaped(event: Event, name: str, slot: Slot, node: Node) -> Node:
     )
 
 
-def _holds_secret(node: Node) -> bool:
+def holds_secret(node: Node) -> bool:
+    """Whether a value looks as if it held a secret, which has no place in the registry."""
     if isinstance(node, Items):
-        return any(_holds_secret(item) for item in node.items)
+        return any(holds_secret(item) for item in node.items)
     return isinstance(node, Scalar) and without_secrets(node.text) != node.text

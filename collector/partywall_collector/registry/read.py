@@ -7,6 +7,7 @@ from typing import Any
 
 from partywall.identifiers import BUILT_IN, Kinds
 from partywall_collector.registry.document import (
+    JSON_LIMIT,
     PROBLEMS_SHOWN,
     Document,
     Entry,
@@ -16,7 +17,10 @@ from partywall_collector.registry.document import (
     Problem,
     Scalar,
     UnreadableFile,
+    decoded,
+    read_json,
     read_json_lines,
+    read_text,
     read_yaml,
 )
 from partywall_collector.registry.model import ANY, KINDS, SINGULAR, Record, Tenant, Tool
@@ -101,19 +105,36 @@ def _document(path: Path) -> Document:
     document = Document(str(path))
     try:
         if path.suffix in JSON_LINES:
-            for line, node in read_json_lines(path):
-                if isinstance(node, str):
-                    document.problem(line, "", node)
-                else:
-                    _json_line(document, line, node)
+            _json_lines(document, read_text(path, JSON_LIMIT))
         elif path.suffix in YAML:
-            _yaml_entries(document, read_yaml(path))
+            _entries(document, read_yaml(path))
         else:
             known = ", ".join((*YAML, *JSON_LINES))
             document.problem(0, "", f"what format is it? Known endings: {known}")
     except UnreadableFile as error:
         document.problem(error.problem_line, "", str(error))
     return document
+
+
+def read_body(body: bytes, *, lines: bool) -> Document:
+    """Read the entries of a JSON text, or of JSON lines, that came over the wire."""
+    document = Document("")
+    try:
+        if lines:
+            _json_lines(document, decoded(body))
+        else:
+            _entries(document, read_json(decoded(body)))
+    except UnreadableFile as error:
+        document.problem(error.problem_line, "", str(error))
+    return document
+
+
+def _json_lines(document: Document, text: str) -> None:
+    for line, node in read_json_lines(text):
+        if isinstance(node, str):
+            document.problem(line, "", node)
+        else:
+            _json_line(document, line, node)
 
 
 def _json_line(document: Document, line: int, node: Node) -> None:
@@ -141,7 +162,7 @@ def _has_kind(kind: str) -> bool:
     return any(slot.key == "kind" for slot in slots(KINDS[kind]))
 
 
-def _yaml_entries(document: Document, root: Node) -> None:
+def _entries(document: Document, root: Node) -> None:
     if not isinstance(root, Keys):
         if not (isinstance(root, Scalar) and root.type == "empty"):
             document.problem(root.line, "", "expected the kinds as keys: " + ", ".join(KINDS))
