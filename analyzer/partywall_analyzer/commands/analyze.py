@@ -5,6 +5,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC
 from typing import Any
 
@@ -12,7 +13,9 @@ from partywall_analyzer.commands.options import guarded, parser
 from partywall_analyzer.engine import Analysis, analyze
 from partywall_analyzer.findings import OPERATOR, list_findings
 from partywall_analyzer.model import Finding, Severity
+from partywall_analyzer.ocsf import VERSIONS, to_ocsf
 from partywall_analyzer.rules import FOLDERS
+from partywall_analyzer.standing import LIVE
 from partywall_collector.commands.options import moment
 from partywall_collector.store import Store, open_store
 
@@ -20,6 +23,7 @@ EXAMPLES = """\
   partywall analyze
   partywall analyze --since 24h --fail-on critical
   partywall analyze --json | jq '.findings[].sentence'
+  partywall analyze --format ocsf --tenant acme
 
 exit code: 0 nothing at or above --fail-on, 1 something, 2 could not run
 """
@@ -56,7 +60,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         metavar="DIR",
         help="a folder of rules to add to ours; they are code (default: $PARTYWALL_RULES)",
     )
+    arguments.add_argument(
+        "--format",
+        choices=["text", "json", "ocsf"],
+        default="text",
+        help="ocsf: one event a line, closed and withdrawn findings too (default: %(default)s)",
+    )
+    arguments.add_argument(
+        "--ocsf-version", choices=list(VERSIONS), default="1.9", help="default: %(default)s"
+    )
+    arguments.add_argument(
+        "--tenant", metavar="ID", default="", help="only this tenant's findings, its half of each"
+    )
     options = arguments.parse_args(argv)
+    options.json = options.json or options.format == "json"
     if options.rules:
         os.environ[FOLDERS] = os.pathsep.join(options.rules)
     return guarded("analyze", lambda: _run(options))
@@ -71,8 +88,17 @@ def _run(options: argparse.Namespace) -> int:
             analysis = analyze(store, whole=options.whole)
         else:
             analysis = _with_progress(store, options.whole)
-        findings = list_findings(store, OPERATOR, since=options.since, limit=MOST).rows
-    if options.json:
+        states = () if options.format == "ocsf" else LIVE
+        found = list_findings(store, OPERATOR, since=options.since, states=states, limit=MOST)
+        findings = found.rows
+    if options.tenant:
+        findings = _halves(findings, options.tenant)
+        analysis = _of(analysis, findings)
+    if options.format == "ocsf":
+        for finding in findings:
+            event = to_ocsf(finding, schema=options.ocsf_version, tenant=options.tenant)
+            print(json.dumps(event))
+    elif options.json:
         print(json.dumps(_json(analysis, findings)))
     else:
         _print(analysis, findings)
@@ -83,7 +109,28 @@ def _run(options: argparse.Namespace) -> int:
     if options.fail_on == "never":
         return 0
     limit = Severity(options.fail_on)
-    return int(any(finding.severity.at_least(limit) for finding in findings))
+    live = (finding for finding in findings if finding.state in LIVE)
+    return int(any(finding.severity.at_least(limit) for finding in live))
+
+
+def _halves(findings: Sequence[Finding], tenant: str) -> list[Finding]:
+    own = (f for f in findings if any(standing.tenant == tenant for standing in f.standings))
+    return [finding.for_tenant(tenant) for finding in own]
+
+
+def _of(analysis: Analysis, findings: Sequence[Finding]) -> Analysis:
+    """What an analysis changed of these findings."""
+    kept = {finding.id for finding in findings}
+
+    def among(changed: Sequence[Finding]) -> list[Finding]:
+        return [finding for finding in changed if finding.id in kept]
+
+    return replace(
+        analysis,
+        new=among(analysis.new),
+        changed=among(analysis.changed),
+        withdrawn=among(analysis.withdrawn),
+    )
 
 
 def _with_progress(store: Store, whole: bool) -> Analysis:
