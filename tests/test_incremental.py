@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 from streams import empty, merged
 
-from partywall_analyzer import Analysis, analyze, dirty, tables
+from partywall_analyzer import Analysis, analyze, dirty, tables, values
 from partywall_collector.store import Store, open_store, statement
 
 SEEDS = range(50)
@@ -44,10 +44,20 @@ NEW = "loaded_at IN (SELECT fromUnixTimestamp64Micro(arrayJoin({new_calls:Array(
 NOTHING = ("", "\nLIMIT 0")
 MUTANTS = {
     "only the new calls of a session are opened": ("open_calls", "WHERE ", f"WHERE {NEW} AND "),
-    "only the new calls with a value are opened": (
-        "open_calls_of_values",
+    "only the new calls with a value are read": (
+        "held",
         "WHERE ",
-        f"WHERE {NEW} AND ",
+        f"WHERE ({{everything:Bool}} OR {NEW}) AND ",
+    ),
+    "a value is judged by the new calls": (
+        "shared_values",
+        "{everything:Bool} OR ",
+        f"{{everything:Bool}} OR {NEW} AND ",
+    ),
+    "a foreign dataset is looked for among the new calls": (
+        "values_of_datasets",
+        "WHERE arrayExists",
+        f"WHERE ({{everything:Bool}} OR {NEW}) AND arrayExists",
     ),
     "a late span without a call re-opens nothing": ("dirty_traces", "FROM spans\n", "FROM calls\n"),
     "a value that is new to others re-opens nobody": ("dirty_sessions_of_values", *NOTHING),
@@ -75,6 +85,6 @@ def test_an_analysis_that_opens_less_goes_wrong(
         assert old in text
         return text.replace(old, new) if old else text + new
 
-    for module in (dirty, tables):
+    for module in (dirty, tables, values):
         monkeypatch.setattr(module, "statement", mutated)
     assert missed(watched(store, SEEDS[:10]))

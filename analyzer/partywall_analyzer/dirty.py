@@ -17,18 +17,15 @@ from partywall_collector.store import Store, statement
 Run = Callable[[str], None]
 """Runs a statement of this package by its name, over the tables of an analysis."""
 
+Open = Callable[[], None]
+"""Opens the calls of what is dirty by now, and judges the values that they hold."""
+
 TOO_MANY: Final = 5_000
 """If the changed records are about more names than that, everything is analyzed."""
 
 _SQL: Final = "partywall_analyzer.sql"
 
-MADE: Final = (
-    "dirty_traces",
-    "changed_values",
-    "dirty_values",
-    "dirty_sessions",
-    "dirty_credentials",
-)
+MADE: Final = (*("dirty_traces", "changed_values", "dirty_values"),)
 """The tables that the steps make."""
 
 
@@ -87,31 +84,38 @@ class News:
 
 
 def find_dirty(
-    store: Store, news: News, names: Mapping[str, Any], run: Run, name_datasets: Run
+    store: Store, news: News, names: Mapping[str, Any], run: Run, open_calls: Open
 ) -> None:
-    """Make the tables of dirty keys, which `names` gives names of their own.
+    """Fill the tables of dirty keys, to which `names` gives names of their own.
 
-    `name_datasets` looks up whose the datasets in one of the tables are. Calls that hold a value
-    are looked for once, in `uses`, and once more if values changed, for those beside them.
+    The calls of dirty traces are opened first, because they tell which values to judge. Who else
+    holds a value is looked for only if the value changed, or if tenants meet at it.
     """
 
-    def ask() -> None:
-        run("asked_values")
-        run("uses")
-        name_datasets("uses")
+    def is_any(table: str) -> bool:
+        return store.rows(statement(_SQL, "is_any"), {"table": names[table]})[0]["found"]
 
     run("dirty_traces")
     if news.names:
         run("dirty_traces_of_records")
-    ask()
+    run("dirty_sessions")
+    open_calls()
     run("changed_values")
-    if store.rows(statement(_SQL, "is_any"), {"table": names["changed_values"]})[0]["found"]:
+    if is_any("changed_values"):
         run("dirty_traces_of_values")
-        ask()
-    for step in ("dirty_values", "dirty_sessions", "dirty_sessions_of_values", "dirty_credentials"):
-        run(step)
-    if not news.parameters["changed_tenants"]:
-        return
+        run("dirty_sessions")
+        open_calls()
+    run("dirty_values")
+    if is_any("dirty_values"):
+        run("dirty_sessions_of_values")
+        open_calls()
+    if news.parameters["changed_tenants"]:
+        _dirty_keys_of_tenants(store, news, names)
+        open_calls()
+    run("dirty_credentials")
+
+
+def _dirty_keys_of_tenants(store: Store, news: News, names: Mapping[str, Any]) -> None:
     opens = {each.id: each.opens for each in rules()}
     cited = store.rows(
         statement(_SQL, "dirty_keys_of_tenants"),
@@ -132,8 +136,7 @@ def _datasets(store: Store, patterns: Sequence[str]) -> list[str]:
     """The datasets of calls that changed patterns match."""
     if not patterns:
         return []
-    found = store.rows(statement(_SQL, "named_datasets"), {"named_in": "calls"})
-    named = [row["id"] for row in found]
+    named = sorted({row["id"] for row in store.rows(statement(_SQL, "named_datasets"))})
     return [name for name in named if any(matches(pattern, name) for pattern in patterns)]
 
 

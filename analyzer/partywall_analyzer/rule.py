@@ -84,18 +84,18 @@ class Rule:
         return self.covered_by in (Cover.FLOW, Cover.CREDENTIAL, Cover.PARTY)
 
     def statement(self, *, dirty: bool = False) -> str:
-        """The SQL that finds its candidates, grouped by what a verdict depends on.
+        """The SQL that finds its crossing calls.
 
         With `dirty`, what it says of keys that are not dirty is dropped: they may be open in part.
         """
         only = f"WHERE {self.opens} IN {{{self.opens.dirty}:Identifier}}" if dirty else ""
-        grouped = statement("partywall_analyzer.sql", "group_candidates")
-        return grouped.replace(_PLACE, self.sql).replace(_OPENED, only)
+        found = statement("partywall_analyzer.sql", "find_crossings")
+        return found.replace(_PLACE, self.sql).replace(_OPENED, only)
 
     def failed(self, error: Exception) -> "RuleError":
         """What its statement did wrong, at the line that the engine names, if it names one."""
         said = " ".join(str(error).split()).partition(" In scope ")[0]
-        above = statement("partywall_analyzer.sql", "group_candidates").partition(_PLACE)[0]
+        above = statement("partywall_analyzer.sql", "find_crossings").partition(_PLACE)[0]
         named = _LINE.search(said)
         line = int(named[1]) - above.count("\n") if named else 0
         inside = 0 < line <= self.sql.count("\n") + 1

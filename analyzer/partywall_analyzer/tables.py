@@ -7,7 +7,7 @@ its age, because ClickHouse gives a table that is being made the time of 1970.
 
 import secrets
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, Self
@@ -17,40 +17,37 @@ from partywall_analyzer.dirty import MADE, News, find_dirty
 from partywall_analyzer.keys import Key
 from partywall_analyzer.model import EXTERNAL
 from partywall_analyzer.rules import Rule, rules
+from partywall_analyzer.values import COLUMNS, Values, used
 from partywall_collector.registry import Registry
 from partywall_collector.store import Store, statement
 
 _SQL: Final = "partywall_analyzer.sql"
 _PREFIX: Final = "analysis_"
-_ASKED: Final = 20_000
 _FROM_REGISTRY: Final = {
     "owners": "id String, owner String, sensitive Bool",
     "commons": "id String",
+    "strangers": "tenant_id String, id String",
     "parties": "tenant_id String, session_id String, request_id String, "
     "kind String, value String, owner String",
     "epochs": "one UInt8, at DateTime64(9, 'UTC'), n UInt32",
 }
-_USES: Final = {
-    "asked": "value UInt64",
-    "uses": "value UInt64, came_out Bool, tenant_id String, session_id String, "
-    "trace_id FixedString(16), span_id FixedString(8), end_time DateTime64(9, 'UTC'), "
-    "datasets Array(Tuple(id String, operation String)), is_new Bool",
-}
-"""Which values are asked for, and the calls that hold them: what dirty keys are told by."""
+_DIRTY: Final = {"dirty_sessions": "session_id String", "dirty_credentials": "credential_id String"}
+_NOTHING_NEW: Final = {"new_calls": list[int](), "changed_datasets": list[str]()}
 
+_OPENED: Final = ("open_spans", "open_calls_of_credentials")
 _DERIVED: Final = (
-    *("meeting", "touches", "met", "ignored", "telling", "held", "mixed_traces", "credential_uses"),
+    *("meeting", "touches", "ignored", "telling", "held", "had", "mixed_traces"),
+    "credential_uses",
 )
 """What rules read beside open calls and spans, in the order in which it is made."""
 
-_RAW: Final = {
-    "calls": "calls",
-    "calls_of_credentials": "calls",
-    "calls_of_values": "calls",
-    "spans": "spans",
-}
-_OPENING: Final = (*("calls", "spans", "calls_of_credentials", "values", "calls_of_values"),)
-"""What is opened for dirty keys, in order; a whole analysis reads the tables of the store."""
+_READ: Final = (
+    *("calls", "spans", "calls_of_credentials", "touches", "held", "had", "mixed_traces"),
+)
+"""What a rule reads its crossings from: if all that it names is empty, it finds none."""
+
+_RAW: Final = {"calls": "calls", "calls_of_credentials": "calls", "spans": "spans"}
+"""What is opened for dirty keys; a whole analysis reads the tables of the store."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +69,15 @@ class Tables:
         self._store = store
         self._registry = registry
         self.news = news
-        self._named: set[str] = set()
         mark = f"{_PREFIX}{int(time.time())}_{secrets.token_hex(6)}"
-        self._made = {name: f"{mark}_{name}" for name in (*_FROM_REGISTRY, *_DERIVED)}
+        self._empty = _FROM_REGISTRY | COLUMNS | _DIRTY
+        made = (*self._empty, *_DERIVED, "known_credentials", "crossings")
+        self._made = {name: f"{mark}_{name}" for name in made}
         if news:
-            self._made |= {name: f"{mark}_{name}" for name in (*_RAW, *_USES, *MADE, "open_values")}
-        self.names: dict[str, Any] = _RAW | {"external": EXTERNAL} | self._made
+            self._made |= {name: f"{mark}_{name}" for name in (*_RAW, *MADE)}
+        self.names: dict[str, Any] = _RAW | _NOTHING_NEW | self._made
+        self.names |= {"external": EXTERNAL, "everything": news is None}
+        self._values = Values(store, self.names, self._run, whole=news is None)
         if news:
             self.names |= news.parameters
             for key in Key:
@@ -87,17 +87,18 @@ class Tables:
     def __enter__(self) -> Self:
         try:
             self._drop_left_over()
-            for name, columns in (_FROM_REGISTRY | (_USES if self.news else {})).items():
+            for name, columns in self._empty.items():
                 self._store.command(f"CREATE TABLE {self._made[name]} ({columns}) ENGINE = Memory")
+            self._name_datasets()
             if self.news:
-                find_dirty(self._store, self.news, self.names, self._run, self._name_datasets)
-                for name in _OPENING:
-                    self._run(f"open_{name}")
-                self._name_datasets("calls_of_values")
-            self._name_datasets("calls")
+                self._run("empty_calls")
+                find_dirty(self._store, self.news, self.names, self._run, self._open_calls)
+            else:
+                self._values.judge_all()
+            for name in ("known_credentials", *(_OPENED if self.news else ())):
+                self._run(name)
             self._fill_parties()
-            self._run("epochs")
-            for name in _DERIVED:
+            for name in ("epochs", *_DERIVED, "empty_crossings"):
                 self._run(name)
         except BaseException:
             self._drop()
@@ -114,50 +115,55 @@ class Tables:
 
     def rows(self, sql: str) -> list[dict[str, Any]]:
         """Run a query over these tables."""
-        return self._store.rows(sql, _used(sql, self.names))
+        return self._store.rows(sql, used(sql, self.names))
 
     def candidates_of(self, rule: Rule) -> list[dict[str, Any]]:
         """What a rule finds at the keys that are open."""
-        return self.rows(rule.statement(dirty=self.news is not None))
+        sql = rule.statement(dirty=self.news is not None)
+        read = [name for name in _READ if f"{{{name}:" in sql]
+        if read and not self._filled(read):
+            return []
+        self._store.command(f"TRUNCATE TABLE {self._made['crossings']}")
+        self._store.command(sql, used(sql, self.names))
+        if not self._filled({"crossings"}):
+            return []
+        return self.rows(statement(_SQL, "group_candidates"))
 
     def ignored_among(self, values: Collection[int]) -> set[int]:
         """Which of some values, open or not, prove nothing."""
-        found: set[int] = set()
-        asked = sorted(values)
-        for first in range(0, len(asked), _ASKED):
-            some = {"values": asked[first : first + _ASKED]}
-            found |= self._values("ignored_among", some)
-            if self.news and (unopened := self._values("unopened_values", some)):
-                self._store.command(f"TRUNCATE TABLE {self._made['asked']}")
-                self._store.insert(self._made["asked"], [{"value": v} for v in sorted(unopened)])
-                self._run("uses")
-                self._name_datasets("uses")
-                found |= self._values("ignored_values", {})
-        return found
+        return self._values.ignored_among(values)
 
-    def _values(self, name: str, parameters: Mapping[str, Any]) -> set[int]:
-        sql = statement(_SQL, name)
-        rows = self._store.rows(sql, {**_used(sql, self.names), **parameters})
-        return {int(row["value"]) for row in rows}
+    def _open_calls(self) -> None:
+        self._run("open_calls")
+        self._values.judge_open()
+
+    def _filled(self, tables: Collection[str]) -> bool:
+        """Whether any of these tables has a row."""
+        return any(
+            self._store.rows(statement(_SQL, "is_any"), {"table": self.names[table]})[0]["found"]
+            for table in tables
+        )
 
     def _run(self, name: str) -> None:
         sql = statement(_SQL, name)
-        self._store.command(sql, _used(sql, self.names))
+        self._store.command(sql, used(sql, self.names))
 
-    def _name_datasets(self, table: str) -> None:
-        """Fill in whose the datasets in a table are, as far as that was not done before."""
-        owners: list[dict[str, Any]] = []
-        commons: list[dict[str, Any]] = []
-        rows = self._store.rows(statement(_SQL, "named_datasets"), {"named_in": self.names[table]})
-        for name in {row["id"] for row in rows} - self._named:
-            self._named.add(name)
-            owner = self._registry.owner(name)
+    def _name_datasets(self) -> None:
+        """Fill in whose the datasets of all calls are, and where a call is at another's."""
+        owners: dict[str, dict[str, Any]] = {}
+        commons: set[str] = set()
+        strangers: list[dict[str, Any]] = []
+        for row in self._store.rows(statement(_SQL, "named_datasets")):
+            name, owner = row["id"], self._registry.owner(row["id"])
             if owner and owner.ownership == "tenant":
-                owners.append({"id": name, "owner": owner.tenant, "sensitive": owner.sensitive})
+                owners[name] = {"id": name, "owner": owner.tenant, "sensitive": owner.sensitive}
+                if owner.tenant != row["tenant_id"]:
+                    strangers.append(row)
             elif owner and owner.ownership == "commons":
-                commons.append({"id": name})
-        self._store.insert(self._made["owners"], owners)
-        self._store.insert(self._made["commons"], commons)
+                commons.add(name)
+        self._store.insert(self._made["owners"], list(owners.values()))
+        self._store.insert(self._made["commons"], [{"id": name} for name in commons])
+        self._store.insert(self._made["strangers"], strangers)
 
     def _fill_parties(self) -> None:
         named = Requested(self._registry)
@@ -198,8 +204,3 @@ class Requested:
             for opened in (party.request_id, party.session_id)
             if opened
         )
-
-
-def _used(sql: str, names: Mapping[str, Any]) -> dict[str, Any]:
-    """The parameters that a statement mentions."""
-    return {name: value for name, value in names.items() if f"{{{name}:" in sql}

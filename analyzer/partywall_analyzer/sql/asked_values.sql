@@ -1,4 +1,4 @@
--- The values that calls of dirty traces hold.
+-- The values that open calls hold and that were not judged yet.
 INSERT INTO {asked:Identifier}
-SELECT DISTINCT arrayJoin(arrayConcat(values_in, values_out)) AS value FROM calls
-WHERE trace_id IN {dirty_traces:Identifier}
+SELECT DISTINCT arrayJoin(arrayConcat(values_in, values_out)) AS value FROM {calls:Identifier}
+WHERE value NOT IN (SELECT value FROM {judged:Identifier})

@@ -1,4 +1,4 @@
 -- The credentials that a dirty trace used.
-CREATE TABLE {dirty_credentials:Identifier} ENGINE = Memory AS
-SELECT DISTINCT credential_id FROM calls
+INSERT INTO {dirty_credentials:Identifier}
+SELECT DISTINCT credential_id FROM {calls:Identifier}
 WHERE credential_id != '' AND trace_id IN {dirty_traces:Identifier}

@@ -6,16 +6,12 @@ WITH
     sources AS (
         SELECT *, end_time AS had_at, lower(hex(trace_id)) AS trace, lower(hex(span_id)) AS span
         FROM {touches:Identifier} WHERE party = '' AND act IN reads),
-    held AS (
-        SELECT session_id, value, owner, dataset, had_at, trace, span
-        FROM sources ARRAY JOIN values_out AS value
-        WHERE value NOT IN {ignored:Identifier}),
     news AS (
         SELECT s.*
         FROM (SELECT *, arrayJoin(values_in) AS value FROM sinks) AS s
         LEFT JOIN (
             SELECT session_id, value, owner, min(had_at) AS had_first
-            FROM held GROUP BY session_id, value, owner
+            FROM {had:Identifier} GROUP BY session_id, value, owner
         ) AS own
             ON own.session_id = s.session_id AND own.value = s.value AND own.owner = s.owner
         WHERE own.owner = '' OR own.had_first > s.start_time),
@@ -29,10 +25,10 @@ WITH
             FROM news AS s
             INNER JOIN (
                 SELECT session_id, value, groupUniqArray(owner) AS owners
-                FROM held GROUP BY session_id, value
+                FROM {had:Identifier} GROUP BY session_id, value
             ) AS o ON o.session_id = s.session_id AND o.value = s.value
         ) AS sink
-        ASOF INNER JOIN held AS source
+        ASOF INNER JOIN {had:Identifier} AS source
             ON source.session_id = sink.session_id AND source.value = sink.value
             AND source.owner = sink.wanted AND sink.start_time >= source.had_at
         WHERE sink.wanted != sink.owner),

@@ -13,11 +13,7 @@ SELECT
     intDiv(toUnixTimestamp64Nano(max(start_time)), 1000) AS last_us
 FROM (
     SELECT crossing.*, epochs.n AS epoch
-    FROM (SELECT *, 1 AS one FROM (
--- {rule}
-    )
--- {opened}
-    ) AS crossing
+    FROM (SELECT *, 1 AS one FROM {crossings:Identifier}) AS crossing
     ASOF LEFT JOIN {epochs:Identifier} AS epochs
         ON epochs.one = crossing.one AND crossing.start_time >= epochs.at
 )

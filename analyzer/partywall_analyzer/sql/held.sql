@@ -17,7 +17,7 @@ FROM (
                 arrayFilter(v -> v IN {telling:Identifier}, values_in))),
             arrayMap(v -> (v, true), arrayDistinct(
                 arrayFilter(v -> v IN {telling:Identifier}, values_out))))) AS entry
-    FROM {calls_of_values:Identifier}
+    FROM calls
     WHERE NOT failed AND (
         arrayExists(v -> v IN {telling:Identifier}, values_in)
         OR arrayExists(v -> v IN {telling:Identifier}, values_out))

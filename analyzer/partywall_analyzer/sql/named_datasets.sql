@@ -1,2 +1,2 @@
--- The datasets that some calls touch.
-SELECT DISTINCT arrayJoin(datasets.id) AS id FROM {named_in:Identifier} WHERE id != '' ORDER BY id
+-- The datasets that calls touch, by the tenant of the call.
+SELECT tenant_id, arrayJoin(datasets.id) AS id FROM calls WHERE id != '' GROUP BY tenant_id, id

@@ -10,7 +10,7 @@ WITH suspect AS (
         FROM calls WHERE credential_id IN {dirty_credentials:Identifier} AND NOT failed
         GROUP BY credential_id
     ) AS uses
-    LEFT JOIN current_credentials AS known ON known.credential_id = uses.credential_id
+    LEFT JOIN {known_credentials:Identifier} AS known ON known.credential_id = uses.credential_id
     WHERE least_of != most_of
         OR (known.tenant_id != '' AND (
             cityHash64(known.tenant_id) != least_of

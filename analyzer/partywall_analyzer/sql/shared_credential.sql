@@ -3,7 +3,7 @@ WITH
     suspect AS (
         SELECT uses.credential_id AS id
         FROM {credential_uses:Identifier} AS uses
-        LEFT JOIN current_credentials AS known ON known.credential_id = uses.credential_id
+        LEFT JOIN {known_credentials:Identifier} AS known ON known.credential_id = uses.credential_id
         WHERE least_of != most_of
             OR (known.tenant_id != '' AND cityHash64(known.tenant_id) != least_of)),
     used AS (
@@ -18,7 +18,7 @@ WITH
         SELECT
             used.id AS id, any(known.tenant_id) AS registered,
             if(registered != '', registered, argMin(used.tenant, used.first)) AS owner
-        FROM used LEFT JOIN current_credentials AS known ON known.credential_id = used.id
+        FROM used LEFT JOIN {known_credentials:Identifier} AS known ON known.credential_id = used.id
         GROUP BY used.id),
     first_use AS (
         SELECT

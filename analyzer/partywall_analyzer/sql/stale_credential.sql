@@ -14,7 +14,7 @@ INNER JOIN (
     SELECT
         credentials.credential_id AS credential_id, tenant_id,
         toUnixTimestamp64Micro(least(expires_at, revoked_at)) AS ends_us
-    FROM current_credentials AS credentials
+    FROM {known_credentials:Identifier} AS credentials
     INNER JOIN {credential_uses:Identifier} AS uses
         ON uses.credential_id = credentials.credential_id
     WHERE intDiv(toUnixTimestamp64Nano(uses.last_use), 1000)

@@ -1,3 +1,5 @@
--- Values at which tenants meet and that prove something.
+-- Values at which tenants meet, held for two or at a dataset of another one, and that prove something.
 CREATE TABLE {telling:Identifier} ENGINE = Memory AS
-SELECT value FROM {met:Identifier} WHERE value NOT IN {ignored:Identifier}
+SELECT value FROM {facts:Identifier}
+GROUP BY value
+HAVING (max(tenants) > 1 OR max(is_foreign)) AND NOT (max(tenants) > 8 OR max(is_public))

@@ -1,0 +1,2 @@
+-- The asked values are judged.
+INSERT INTO {judged:Identifier} SELECT value FROM {asked:Identifier}
