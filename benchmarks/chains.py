@@ -67,14 +67,14 @@ def run(folder: Path, out: Path, *, registry: Path, store: str) -> dict[str, Any
     files = [OtlpFile(path) for path in sorted(folder.glob("traces*.binpb.gz"))]
     if not files:
         raise NotABenchmark(f"{folder} has no traces*.binpb.gz")
-    lines = registry_lines(folder, _tools_of(files))
+    lines = registry_lines(folder, tools_of(files))
     registry.write_text("".join(f"{json.dumps(line)}\n" for line in lines), "utf-8")
     begun = time.monotonic()
     _say(f"{len(lines):,} registry entries")
     with open_store(store, role="owner") as opened:
         load([registry], opened)
         loaded = time.monotonic()
-        summary = _replay(files, opened)
+        summary = send(files, opened)
         replayed = time.monotonic()
         _say(f"{summary.read_spans:,} spans replayed in {replayed - loaded:.1f} s")
         analysis = analyze(opened)
@@ -112,7 +112,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _replay(files: Sequence[OtlpFile], store: Store) -> Summary:
+def send(files: Sequence[OtlpFile], store: Store) -> Summary:
     """Send the files over OTLP/HTTP to a collector of our own, and wait until all is loaded."""
     token = secrets.token_urlsafe(32)
     digest = hashlib.sha256(token.encode()).hexdigest()
@@ -164,7 +164,7 @@ def _predictions(store: Store, findings: Sequence[Finding]) -> Iterator[dict[str
 def _sources(calls: Sequence[CallFacts], span: str, request: RequestFacts | None) -> Iterator[str]:
     for at, call in enumerate(calls):
         if call.ref[1] == span:
-            yield from (source.ref[1] for source in source_calls(calls[:at], call, request))
+            yield from (source.call.ref[1] for source in source_calls(calls[:at], call, request))
 
 
 def _facts(store: Store, traces: Iterable[str]) -> dict[str, list[CallFacts]]:
@@ -189,7 +189,7 @@ def _facts(store: Store, traces: Iterable[str]) -> dict[str, list[CallFacts]]:
     return by_trace
 
 
-def _tools_of(files: Iterable[OtlpFile]) -> set[tuple[str, frozenset[str]]]:
+def tools_of(files: Iterable[OtlpFile]) -> set[tuple[str, frozenset[str]]]:
     """The tools in the traces, each with all argument names that its calls had."""
     seen: defaultdict[str, set[str]] = defaultdict(set)
     for file in files:

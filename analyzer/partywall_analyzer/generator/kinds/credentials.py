@@ -1,0 +1,77 @@
+"""A credential is used by another tenant, or after its end."""
+
+from typing import Final
+
+from partywall_analyzer.generator.kinds import Kind
+from partywall_analyzer.generator.scenes import SECOND, Crossing, Scene, seconds
+
+
+def _shared(scene: Scene) -> None:
+    world = scene.world
+    owner = world.tenant()
+    other = world.tenant(owner)
+    name = world.number("cred")
+    first = scene.session(owner)
+    scene.register("credentials", id=name, tenant=owner, issued=seconds(scene.now - SECOND))
+    used = first.read(world.dataset(owner), world.record(owner), credential=name)
+    user = owner if scene.twin else other
+    second = scene.session(user, later=True)
+    sink = second.read(world.dataset(user), world.record(user), credential=name)
+    scene.crossing = Crossing(
+        rule="shared-credential",
+        reason="credential.other_tenant",
+        victim=owner,
+        from_tenant=owner,
+        to_tenant=other,
+        sinks=(sink,),
+        hops=(used, sink),
+        shown_by=("credential",),
+    )
+
+
+def _ended(how: str) -> Kind:
+    def plant(scene: Scene) -> None:
+        world = scene.world
+        tenant = world.tenant()
+        name = world.number("cred")
+        session = scene.session(tenant)
+        issued = seconds(scene.now - 600 * SECOND)
+        gap = scene.between((5, 600)) * SECOND
+        if not scene.twin:
+            scene.now += gap
+        sink = session.read(world.dataset(tenant), world.record(tenant), credential=name)
+        end = sink.end + gap if scene.twin else sink.start - gap
+        scene.register("credentials", id=name, tenant=tenant, issued=issued, **{how: seconds(end)})
+        scene.crossing = Crossing(
+            rule="stale-credential",
+            reason=f"credential.{how}",
+            victim=tenant,
+            from_tenant=tenant,
+            to_tenant=tenant,
+            sinks=(sink,),
+            hops=(sink,),
+            shown_by=("credential",),
+            after=end,
+        )
+
+    ending = {"expires": "expires", "revoked": "is revoked"}[how]
+    return Kind(
+        name=f"credential-{how.replace('expires', 'expired')}",
+        group="governance",
+        says=f"a credential is used after it {ending}",
+        twin="it is used before",
+        plant=plant,
+    )
+
+
+KINDS: Final = (
+    Kind(
+        name="shared-credential",
+        group="governance",
+        says="a session uses a credential that was issued for another tenant",
+        twin="the next session of that tenant uses it",
+        plant=_shared,
+    ),
+    _ended("expires"),
+    _ended("revoked"),
+)
