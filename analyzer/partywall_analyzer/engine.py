@@ -15,6 +15,7 @@ from typing import Final
 from partywall_analyzer.assemble import Assembler, drawn, shown
 from partywall_analyzer.candidates import find
 from partywall_analyzer.dirty import TOO_MANY, News
+from partywall_analyzer.drills import Drills
 from partywall_analyzer.explain import Speaker
 from partywall_analyzer.folding import fold, fold_spans, traces_of
 from partywall_analyzer.introductions import Introductions
@@ -133,6 +134,7 @@ def _findings(
 ) -> list[Finding]:
     judge, speaker = Judge(registry), Speaker(registry)
     introductions = Introductions(store, registry, candidates)
+    drilled = Drills(store, candidates)
     by_id: defaultdict[str, list[Part]] = defaultdict(list)
     for candidate in candidates:
         for part in judged(judge, introductions, calls, candidate):
@@ -159,7 +161,8 @@ def _findings(
             for value in (*span.values_in, *span.values_out)
         }
         assembler = Assembler(spans, tables.ignored_among(values), speaker, calls)
-        made += [found for parts in chunk.values() if (found := assembler.finding(parts))]
+        found = filter(None, map(assembler.finding, chunk.values()))
+        made += map(drilled.marked, found)
     return sorted(made, key=lambda finding: finding.id)
 
 

@@ -8,6 +8,8 @@ from dataclasses import replace
 from typing import Final
 
 from partywall_analyzer.model import (
+    DRILL,
+    DRILL_MARK,
     EXTERNAL,
     Chain,
     Evidence,
@@ -82,6 +84,11 @@ def _side(side: str, tenant: str) -> str:
 
 
 def _title(finding: Finding, tenant: str, *, own: bool) -> str:
+    mark = DRILL_MARK if DRILL in finding.reasons else ""
+    return mark + _crossed(finding, tenant, own=own)
+
+
+def _crossed(finding: Finding, tenant: str, *, own: bool) -> str:
     if finding.from_tenant == finding.to_tenant:
         return f"{tenant}: {finding.rule}"
     whom = "outside all tenants" if EXTERNAL in (finding.from_tenant, finding.to_tenant) else ""

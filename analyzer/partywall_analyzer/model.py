@@ -79,6 +79,12 @@ ATTESTATIONS: Final[dict[str, str]] = {
 }
 """How it is known who acted, and for which tenant."""
 
+DRILL: Final = "drill"
+"""The reason code of a finding that was made on purpose."""
+
+DRILL_MARK: Final = "Drill: "
+"""What its title and its sentence begin with, for whoever reads them."""
+
 
 class Ref(NamedTuple):
     """A span, named as everywhere outside the store: lower-case hex."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from partywall_analyzer.model import Candidate, Record, Verdict, iso
+from partywall_analyzer.model import DRILL, Candidate, Record, Verdict, iso
 from partywall_analyzer.rules import Cover, rule, rules
 from partywall_collector.registry import (
     ANY,
@@ -53,6 +53,7 @@ REASONS: Final[dict[str, str]] = {
     "party.delegated": "The request stands behind the party",
     "party.not_delegated": "The request does not stand behind the party",
     "party.introduction_unknown": "It is not known who introduced the party",
+    DRILL: "It was made on purpose, as a boundary drill",
 }
 """The reason codes of crossings, with the words of a sentence about each; rules bring more."""
 

@@ -1,0 +1,5 @@
+-- The drills that reached these datasets, and whether their findings are to wake somebody.
+SELECT dataset, tenant_id AS tenant, any(pages) AS pages
+FROM drills
+WHERE dataset IN {datasets:Array(String)}
+GROUP BY dataset, tenant_id
