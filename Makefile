@@ -1,4 +1,4 @@
-.PHONY: all check test smoke format constraints
+.PHONY: all check test smoke format snapshots constraints
 
 all: check test
 
@@ -17,6 +17,9 @@ smoke:  ## the base install alone: what an agent carries
 format:
 	uv run ruff check --fix
 	uv run ruff format
+
+snapshots:  ## the decoder and the router as they are rendered now, for tests/test_rendered_sql.py
+	PARTYWALL_SNAPSHOTS=write uv run pytest -q tests/test_rendered_sql.py
 
 constraints:  ## the exact versions that were tested, without addresses
 	uv pip compile pyproject.toml --all-extras --group dev --universal --no-header --no-annotate --no-emit-index-url --no-emit-package partywall --quiet --output-file constraints.txt

@@ -16,7 +16,7 @@ from partywall_collector.collector import Collector
 from partywall_collector.component_values import Duration
 from partywall_collector.components import MemoryLimiter
 from partywall_collector.config import Config
-from partywall_collector.memory import MIB, Memory
+from partywall_collector.memory import MIB, Memory, segment_bytes
 from partywall_collector.registry.load import write
 from partywall_collector.registry.model import Principal, Tenant
 from partywall_collector.store import Store, open_store
@@ -111,3 +111,9 @@ def test_the_memory_is_not_measured_at_each_request() -> None:
     limited = Memory(MemoryLimiter(check_interval=Duration(60.0), limit_mib=1), measure)
     assert [limited.is_short() for _ in range(9)] == [True] * 9
     assert len(measured) == 1
+
+
+def test_a_segment_is_as_large_as_the_memory_allows() -> None:
+    """Its load takes six times its size: of a small machine's memory a fifth, never all of it."""
+    sizes = [segment_bytes(gib << 10 << 20) // MIB for gib in (0, 1, 2, 4, 8, 64)]
+    assert sizes == [16, 32, 64, 128, 192, 192]

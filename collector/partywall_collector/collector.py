@@ -13,7 +13,7 @@ from partywall_collector.exposition import PATH, Exposition, Held, Moment, metri
 from partywall_collector.governance import Governance
 from partywall_collector.grants import Grants
 from partywall_collector.loader import Loader
-from partywall_collector.memory import Memory
+from partywall_collector.memory import Memory, of_machine, segment_bytes
 from partywall_collector.metrics import Counters, Stats
 from partywall_collector.principals import Principals
 from partywall_collector.quotas import Quotas
@@ -191,7 +191,7 @@ def _limits(config: Config) -> Limits:
     queue = config.exporter.sending_queue
     return Limits(
         segment_spans=queue.batch.max_spans,
-        segment_bytes=queue.batch.max_size_mib * MIB,
+        segment_bytes=(queue.batch.max_size_mib * MIB) or segment_bytes(of_machine()),
         segment_age=queue.batch.flush_timeout,
         disk_bytes=queue.queue_size_mib * MIB,
         memory_bytes=queue.pending_size_mib * MIB,

@@ -72,10 +72,15 @@ class Batch:
         metadata=about("The age at which a segment is loaded while nothing else is being loaded."),
     )
     max_spans: int = field(
-        default=100_000, metadata=about("A segment is closed at this many spans.", least=1)
+        default=150_000, metadata=about("A segment is closed at this many spans.", least=1)
     )
     max_size_mib: int = field(
-        default=64, metadata=about("A segment is closed at this size in MiB.", least=1)
+        default=0,
+        metadata=about(
+            "A segment is closed at this size in MiB; 0 is a 32nd of the machine's or the"
+            " container's memory, from 16 to 192.",
+            least=0,
+        ),
     )
 
 

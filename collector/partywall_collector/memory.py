@@ -70,6 +70,11 @@ def of_machine() -> int:
     return min(sizes)
 
 
+def segment_bytes(memory: int) -> int:
+    """How large a segment may become with so much memory: its load takes six times that."""
+    return min(192 * MIB, max(16 * MIB, memory // 32))
+
+
 def _most(settings: MemoryLimiter) -> int:
     if settings.limit_mib:
         limit, spike = settings.limit_mib * MIB, settings.spike_limit_mib * MIB
