@@ -14,6 +14,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from partywall import identifiers
 
 Line = dict[str, Any]
@@ -46,6 +48,28 @@ def registry_lines(folder: Path, tools: Iterable[tuple[str, frozenset[str]]]) ->
         *party_lines(catalogue, tenants),
         *_governance(records),
     ]
+
+
+def with_result_fields(lines: Iterable[Line], rules: Path) -> list[Line]:
+    """The lines of a registry, its tools with what a registry file says of their results."""
+    entries: list[Line] = yaml.safe_load(rules.read_text("utf-8"))["tools"]
+    said = {entry["tool"]: entry["result"] for entry in entries}
+    kept = list(lines)
+    for line in kept:
+        if line["kind"] == "tool" and line["tool"] in said:
+            line["result"] = said[line["tool"]]
+    known = {line["tool"] for line in kept if line["kind"] == "tool"}
+    others = (entry for entry in entries if entry["tool"] not in known)
+    return [*kept, *({"kind": "tool"} | entry for entry in others)]
+
+
+def requests_of(folder: Path) -> dict[tuple[str, str], str]:
+    """The texts of the folder's requests, by tenant and id."""
+    return {
+        (record["tenant"], record["request_id"]): record.get("text") or record.get("request") or ""
+        for record in _records(folder)
+        if record["type"] == "session"
+    }
 
 
 def _records(folder: Path) -> Iterator[Line]:

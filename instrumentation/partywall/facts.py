@@ -273,9 +273,8 @@ def _add_values(
         add_values(said, attributes.VALUES_OUT, values, keys)
     if writers is not None:
         secret, words = keys.results.secret, _unwrapped(arguments)
-        brought = result[: fingerprints.LONGEST]
         said |= introductions.argument_facts(secret, words)
-        said |= introductions.result_facts(secret, words, brought, writers)
+        said |= introductions.result_facts(secret, words, result, writers)
         said[attributes.VALUES_EPOCH] = keys.epochs
 
 

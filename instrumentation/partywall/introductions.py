@@ -17,7 +17,7 @@ from partywall import attributes, identifiers
 from partywall.identifiers import Identifier, Kinds
 from partywall.passages import Passage, passages, strings
 from partywall.remembered import LONGEST, TEXTS, Found, identifiers_in, in_quotes
-from partywall.terms import Hasher, lower, words
+from partywall.terms import Hasher, lower
 
 MOST: Final = 128
 """Introductions of one result; further ones are counted."""
@@ -72,18 +72,6 @@ class Introduction(NamedTuple):
     value: str
 
 
-class Reading(NamedTuple):
-    """Whom a passage could bring in, if its record did not matter.
-
-    An identifier is all of it or not, of a kind, and has a value.
-    """
-
-    identifiers: tuple[tuple[bool, str, str], ...]
-    name: str
-    """The whole passage, where it is a name."""
-    capitalised: tuple[str, ...]
-
-
 Own = frozenset[tuple[str, str]]
 """What the arguments of a call carry, as (kind, value): an echo of it introduces nobody."""
 
@@ -118,16 +106,20 @@ def introductions(
     capitalised: dict[Introduction, None] = {}
     kinds = identifiers.in_force()
     for record, whole, text, field in said:
-        read = _reading if len(text) <= SHORT else _read
-        reading = read(kinds, text, whole, quoted.get(text))
-        for is_all, kind, value in reading.identifiers:
-            rank = writers.rank(field) if is_all else "text"
-            found[Introduction(record, rank, kind, value)] = None
-        if reading.name:
-            named[Introduction(record, writers.rank(field), "user", reading.name)] = None
-        if len(capitalised) < MOST_NAMES:
-            for name in reading.capitalised:
-                capitalised[Introduction(record, "text", "user", name)] = None
+        typed = quoted.get(text)
+        if typed is None:
+            typed = kinds.find(text) if _TYPED.search(text) else ()
+        elif typed and not _TYPED.search(text):
+            typed = ()
+        for one in typed:
+            rank = writers.rank(field) if whole and _is_whole(text, one) else "text"
+            found[Introduction(record, rank, one.kind, one.value)] = None
+        name, others = (_names if len(text) <= SHORT else _names.__wrapped__)(text, whole)
+        if name:
+            named[Introduction(record, writers.rank(field), "user", name)] = None
+        if others and len(capitalised) < MOST_NAMES:
+            for other in others:
+                capitalised[Introduction(record, "text", "user", other)] = None
     return list(found | named | dict.fromkeys(islice(capitalised, MOST_NAMES)))
 
 
@@ -155,16 +147,19 @@ def argument_facts(key: bytes, arguments: str) -> dict[str, str | int]:
 def result_facts(
     key: bytes, arguments: str, result: str, writers: Writers = NOBODY
 ) -> dict[str, str | int]:
-    """The attributes that carry whom a result brings in and the terms of its records."""
-    taken = _taken if len(result) <= LONGEST else _taken.__wrapped__
-    return dict(taken(key, identifiers.in_force(), own(arguments), writers, result))
+    """The attributes that carry whom a result brings in and the terms of its records.
+
+    Of a long result the first `LONGEST` characters are read; JSON is JSON up to there.
+    """
+    read, is_cut = result[:LONGEST], len(result) > LONGEST
+    return dict(_taken(key, identifiers.in_force(), own(arguments), writers, read, is_cut))
 
 
 @lru_cache(maxsize=TEXTS)
 def _taken(
-    key: bytes, _kinds: Kinds, known: Own, writers: Writers, result: str
+    key: bytes, _kinds: Kinds, known: Own, writers: Writers, result: str, is_cut: bool
 ) -> Mapping[str, str | int]:
-    said = passages(result)
+    said = passages(result, is_cut=is_cut)
     is_json = result.lstrip().startswith(("[", "{"))
     quoted = in_quotes(identifiers.unescape(result)) if is_json else _UNKNOWN
     found = [one for one in introductions(said, quoted, writers) if one[2:] not in known]
@@ -210,32 +205,28 @@ def _hasher(key: bytes) -> Hasher:
 
 @lru_cache(maxsize=4096)
 def _argument_terms(key: bytes, kinds: Kinds, value: str) -> tuple[int, ...]:
-    lowered = lower(value)
-    found = (one.value for one in kinds.find(value))
-    return _hasher(key).of_short((lowered, f"={lowered}", *words(value), *found))
+    lowered, hasher = lower(value), _hasher(key)
+    found = (hasher.term(one.value) for one in kinds.find(value))
+    whole = (hasher.term(lowered), hasher.term(f"={lowered}"))
+    return (*whole, *hasher.of_words(value), *found)
 
 
 @lru_cache(maxsize=4096)
 def _field_terms(key: bytes, value: str) -> tuple[int, ...]:
-    return _hasher(key).of_short((lower(value), *words(value)))
+    hasher = _hasher(key)
+    return (hasher.term(lower(value)), *hasher.of_words(value))
 
 
-def _read(kinds: Kinds, text: str, whole: bool, known: Found | None) -> Reading:
-    """Read one passage."""
-    typed: Found = ()
-    if known != () and _TYPED.search(text):
-        typed = tuple(kinds.find(text)) if known is None else known
-    lowered = lower(text) if whole and _NAME.match(text) else ""
-    # A short field is a name or none; a longer one may hold some.
+@lru_cache(maxsize=4096)
+def _names(text: str, whole: bool) -> tuple[str, tuple[str, ...]]:
+    """The name that a passage is, and those that it may hold.
+
+    A short field is a name or none; a longer one may hold some.
+    """
+    name = lower(text) if whole and _NAME.match(text) else ""
     is_field = whole and _size(text) <= 32
-    return Reading(
-        tuple((whole and _is_whole(text, one), one.kind, one.value) for one in typed),
-        "" if lowered in _NOT_NAMES else lowered,
-        () if is_field else tuple(map(lower, _CAPITALISED.findall(text))),
-    )
-
-
-_reading = lru_cache(maxsize=4096)(_read)
+    others = () if is_field else tuple(map(lower, _CAPITALISED.findall(text)))
+    return "" if name in _NOT_NAMES else name, others
 
 
 def _is_whole(field: str, found: Identifier) -> bool:

@@ -3,16 +3,25 @@
 import json
 import re
 from decimal import Decimal
-from typing import Final, cast
+from typing import Final, NamedTuple, cast
 
 INVALID: Final = object()
 """What `parsed` gives for a text that is no JSON."""
 
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _LONE = re.compile("[\ud800-\udfff]")
+_STRUCTURE = re.compile(r'"(?:[^"\\]|\\.)*"|"|[\[\]{},]', re.DOTALL)
+_PART_OF_ESCAPE = re.compile(r"\\(?:u[0-9a-fA-F]{0,3})?\Z")
 _LINE_ENDS = {0x2028: "\\u2028", 0x2029: "\\u2029"}
 _MOST_DIGITS: Final = 19
 """What has fewer digits fits in 64 bits."""
+
+
+class _Open(NamedTuple):
+    """A list or an object that is open: what closes it, and what is around it."""
+
+    closer: str
+    around: "_Open | None"
 
 
 class Object(list[tuple[str, object]]):
@@ -31,6 +40,38 @@ def parsed(text: str) -> object:
     if _SURROGATE.search(text) and _LONE.search(written(value)):
         return INVALID
     return value
+
+
+def mended(text: str) -> str:
+    """JSON that was cut off somewhere, closed behind what was whole; or the text as it is.
+
+    A string in which it was cut is kept up to there.
+    """
+    opened: _Open | None = None
+    at_comma: _Open | None = None
+    whole = 0
+    tries: list[str] = []
+    for match in _STRUCTURE.finditer(text):
+        sign = match[0]
+        if sign in "[{":
+            opened = _Open("]" if sign == "[" else "}", opened)
+        elif sign in "]}":
+            opened = opened.around if opened else None
+        elif sign == ",":
+            whole, at_comma = match.start(), opened
+        elif sign == '"':
+            tries.append(f'{_PART_OF_ESCAPE.sub("", text)}"{_closed(opened)}')
+            break
+    tries.append(text[:whole] + _closed(at_comma))
+    return next((each for each in tries if parsed(each) is not INVALID), text)
+
+
+def _closed(opened: "_Open | None") -> str:
+    closers: list[str] = []
+    while opened:
+        closers.append(opened.closer)
+        opened = opened.around
+    return "".join(closers)
 
 
 def member(value: object, name: str) -> object:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from typing import Final, NamedTuple, cast
 
-from partywall.json_values import INVALID, Object, as_text, items, member, parsed
+from partywall.json_values import INVALID, Object, as_text, items, member, mended, parsed
 
 _SPACE: Final = "<>`\t\r\n "
 
@@ -21,7 +21,6 @@ _LINE = re.compile(rf"([ ]*)((?:- )*)({_KEY}(?: |\Z))?")
 _PRINTED = re.compile(r"'((?:[^'\\]|\\.)*)'|\"((?:[^\"\\]|\\.)*)\"")
 _STRINGS = re.compile(r'"((?:[^"\\]|\\.)*)"([ \t\r\n]*:)?')
 _MARGIN = re.compile(r"['\"\[{]")
-_NAMING = re.compile(r"[@.]")
 
 
 class Passage(NamedTuple):
@@ -43,26 +42,28 @@ class _Line(NamedTuple):
     value: str
 
 
-def passages(result: str) -> list[Passage]:
-    """The passages of a result: of JSON, of YAML or a printed value, or of a document."""
-    body = _body(result)
+def passages(result: str, *, is_cut: bool = False) -> list[Passage]:
+    """The passages of a result: of JSON, of YAML or a printed value, or of a document.
+
+    Of a result that was cut off, JSON is JSON up to there.
+    """
+    body = _body(_whole(result) if is_cut else result)
     if body.startswith(("[", "{")):
-        tree = parsed(body)
+        tree = parsed(_whole(body) if is_cut else body)
         if tree is not INVALID:
-            return [
-                Passage(number & 0xFFFF, True, text, field)
-                for number, record in enumerate(_records(tree), 1)
-                for field, value in _fields(record)
-                for text in _strings_in(value)
-            ]
+            return _of_tree(tree)
     return _of_lines(_lines(body))
+
+
+def _whole(text: str) -> str:
+    return mended(text) if text.lstrip(_SPACE).startswith(("[", "{")) else text
 
 
 def strings(json_text: str) -> list[str]:
     """All strings of a JSON text, keys only where they could name a party."""
     found: list[str] = []
     for text, colon in _STRINGS.findall(json_text):
-        if colon and not _NAMING.search(text):
+        if colon and not _can_name(text):
             continue
         value = parsed(f'"{text}"') if "\\" in text or not text.isprintable() else text
         if isinstance(value, str) and value:
@@ -100,13 +101,23 @@ def _is_list_of_objects(value: object) -> bool:
     return bool(inner) and isinstance(inner[0], Object)
 
 
-def _fields(record: object) -> Iterator[tuple[str, object]]:
-    """The fields of a record, each with its own key; what is no object has one without a name."""
-    if isinstance(record, Object):
-        for key, value in record:
-            yield key, Object([(key, value)])
-    else:
-        yield "", record
+def _of_tree(tree: object) -> list[Passage]:
+    """The strings of each record, under its fields; what is no object has one without a name."""
+    found: list[Passage] = []
+    for number, record in enumerate(_records(tree), 1):
+        place = number & 0xFFFF
+        fields = record if isinstance(record, Object) else (("", record),)
+        for field, value in fields:
+            if _can_name(field):
+                found.append(Passage(place, True, field, field))
+            texts = (value,) if isinstance(value, str) else _strings_in(value)
+            found += [Passage(place, True, text, field) for text in texts if text]
+    return found
+
+
+def _can_name(key: str) -> bool:
+    """Whether a key could name a party."""
+    return "@" in key or "." in key
 
 
 def _strings_in(tree: object) -> Iterator[str]:
@@ -120,7 +131,7 @@ def _strings_in(tree: object) -> Iterator[str]:
         elif isinstance(value, Object):
             for key, inner in reversed(value):
                 stack.append(inner)
-                if _NAMING.search(key):
+                if _can_name(key):
                     stack.append(key)
         elif isinstance(value, list):
             stack.extend(reversed(cast(list[object], value)))

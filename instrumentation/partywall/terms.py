@@ -31,15 +31,22 @@ def lower(text: str) -> str:
 
 def words(text: str) -> list[str]:
     """Return the distinct words of a text: joined ones ("team-minutes.docx"), then their parts."""
-    text = lower(text)
-    found: list[str] = _JOINED.findall(text)
-    if _MARK.search(text):  # else no word has parts
-        found = [*[word.strip(MARKS) for word in found], *_PARTS.findall(text)]
-    return [word for word in dict.fromkeys(found) if len(word) >= SHORTEST or _is_long(word)]
+    found = list(map(_cut, _JOINED.findall(lower(text))))
+    wholes = (whole for whole, _ in found if whole)
+    return list(dict.fromkeys((*wholes, *(part for _, parts in found for part in parts))))
+
+
+def _cut(joined: str) -> tuple[str, list[str]]:
+    """A word without marks around it, and its parts; what is too short for a term is left out."""
+    whole = joined.strip(MARKS)
+    parts: list[str] = _PARTS.findall(joined) if _MARK.search(joined) else []
+    return whole if _is_long(whole) else "", list(filter(_is_long, parts))
 
 
 def _is_long(word: str) -> bool:
-    return not word.isascii() and len(word.encode("utf-8", "surrogatepass")) >= SHORTEST
+    return len(word) >= SHORTEST or (
+        not word.isascii() and len(word.encode("utf-8", "surrogatepass")) >= SHORTEST
+    )
 
 
 class Hasher:
@@ -51,7 +58,7 @@ class Hasher:
 
     def __init__(self, key: bytes) -> None:
         self._secret = hmac.digest(key, b"terms", hashlib.sha256)
-        self._remembered = partial(_remembered, self._secret)
+        self._hashed = partial(_hashed, self._secret)
 
     def term(self, word: str) -> int:
         """Return the hash of one word."""
@@ -61,9 +68,11 @@ class Hasher:
         """Return the distinct hashes of words, sorted, so that their order tells nothing."""
         return tuple(sorted({self.term(word) for word in words}))
 
-    def of_short(self, words: Iterable[str]) -> tuple[int, ...]:
-        """Return the hashes of the words of a short text, which are remembered."""
-        return tuple(map(self._remembered, words))
+    def of_words(self, text: str) -> list[int]:
+        """Return the hashes of `words(text)`; those of each word are remembered."""
+        found = list(map(self._hashed, _JOINED.findall(lower(text))))
+        wholes = [whole for whole, _ in found if whole]
+        return list(dict.fromkeys((*wholes, *(part for _, parts in found for part in parts))))
 
 
 def _term(secret: bytes, word: str) -> int:
@@ -71,4 +80,8 @@ def _term(secret: bytes, word: str) -> int:
     return int.from_bytes(digest[:8], "little")
 
 
-_remembered = lru_cache(maxsize=8192)(_term)
+@lru_cache(maxsize=8192)
+def _hashed(secret: bytes, joined: str) -> tuple[int, tuple[int, ...]]:
+    """The hash of a word without marks around it (0 if it is too short), and of its parts."""
+    whole, parts = _cut(joined)
+    return _term(secret, whole) if whole else 0, tuple(_term(secret, part) for part in parts)
