@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from partywall_analyzer.alerts.alert import Event, alert_id
 from partywall_analyzer.alerts.config import AlertConfig
-from partywall_analyzer.alerts.outbox import Told
+from partywall_analyzer.alerts.outbox import Key, Told
 from partywall_analyzer.alerts.planning import Intent, Sight, plan
 from partywall_analyzer.model import Severity
 from partywall_collector.config_document import ConfigError, parse
@@ -43,7 +43,7 @@ class World:
     """Remembers what was told, as the outbox does."""
 
     def __init__(self) -> None:
-        self.told: dict[tuple[str, str], Told] = {}
+        self.told: dict[Key, Told] = {}
         self.ids: list[str] = []
 
     def look(self, *sights: Sight, **more: float) -> list[tuple[str, str]]:
@@ -54,7 +54,7 @@ class World:
         return [(each.target.removeprefix("stdout/"), each.event.value) for each in made]
 
     def _tell(self, intent: Intent) -> None:
-        key = (intent.target, intent.finding)
+        key = (intent.target, intent.tenant, intent.finding)
         last = self.told.get(key)
         episode = (last.episode if last else 0) + (intent.event is Event.RESOLVED)
         self.told[key] = Told(intent.event, intent.severity, 0.0, episode)
@@ -93,8 +93,8 @@ def test_a_threshold_a_rule_and_a_strange_tenant_keep_a_route_quiet() -> None:
     assert world.look(replace(SIGHT, severity=Severity.MEDIUM)) == [("acme", "found")]
     relay = replace(SIGHT, id="F-2", rule="relay", states={"fjord": "new", "maple": "new"})
     assert world.look(relay, SIGHT)[:3] == [("acme", "rose")] or world.told
-    assert ("stdout/fjord", "F-2") in world.told
-    assert ("stdout/acme", "F-2") not in world.told
+    assert ("stdout/fjord", "fjord", "F-2") in world.told
+    assert ("stdout/acme", "acme", "F-2") not in world.told
     taken = replace(SIGHT, id="F-3", state="acknowledged", states={"acme": "acknowledged"})
     assert not [each for each in world.look(taken, relay, SIGHT) if each[1] == "found"]
     old = replace(SIGHT, id="F-4", last_seen=1.0)
@@ -135,7 +135,7 @@ def test_no_alert_is_made_twice_and_each_target_ends_as_the_finding_does(
         )
         world.look(seen)
         assert world.look(seen) == []
-        told = world.told.get(("stdout/soc", "F-1"))
+        told = world.told.get(("stdout/soc", "", "F-1"))
         if state != "new":
             assert told is None or not told.open
         elif severity.at_least(Severity.HIGH):
@@ -147,9 +147,9 @@ def test_no_alert_is_made_twice_and_each_target_ends_as_the_finding_does(
 
 def test_the_id_of_an_alert_is_a_function_of_what_it_says() -> None:
     """Whoever makes it again after a crash gives it the same id."""
-    one = alert_id("t", "F-1", Event.FOUND, "high", 0)
-    assert one == alert_id("t", "F-1", Event.FOUND, "high", 0)
-    assert len({one, *(alert_id("t", "F-1", Event.FOUND, "high", n) for n in (1, 2))}) == 3
+    one = alert_id("t", "", "F-1", Event.FOUND, "high", 0)
+    assert one == alert_id("t", "", "F-1", Event.FOUND, "high", 0)
+    assert len({one, *(alert_id("t", "", "F-1", Event.FOUND, "high", n) for n in (1, 2))}) == 3
 
 
 SECRET = "whsec_" + base64.b64encode(b"k" * 32).decode()

@@ -222,6 +222,25 @@ def test_a_revocation_in_the_registry_confirms_what_was_asked_and_gives_the_time
     write([CREDENTIAL], store)
 
 
+def test_what_waits_for_one_audience_never_goes_to_another(store: Store, tmp_path: Path) -> None:
+    """The file gives the name of a target to another tenant while its alerts wait."""
+    with receivers() as there:
+        there["acme"].answer = down_now
+        once(store, tmp_path, config(there))
+        there["acme"].answer = up_now
+        there["acme"].received.clear()
+        swapped = WHOLE.replace(
+            "target: webhook/acme, tenant: acme", "target: webhook/acme, tenant: fjord"
+        )
+        swapped = swapped.replace(
+            "target: webhook/fjord, tenant: fjord", "target: webhook/fjord, tenant: acme"
+        )
+        urls = {name: each.url for name, each in there.items()}
+        once(store, tmp_path, AlertConfig.read(parse(swapped.format(**urls), "x")))
+        (got,) = there["acme"].received
+    assert got.json()["data"]["tenant"] == "fjord"
+
+
 def test_one_process_sends_and_any_may_look(tmp_path: Path) -> None:
     """A second sender is refused and told whom to stop."""
     with (
@@ -236,6 +255,16 @@ def test_one_process_sends_and_any_may_look(tmp_path: Path) -> None:
 def refusing(_: Received) -> int:
     """The alert itself is at fault."""
     return 400
+
+
+def down_now(_: Received) -> int:
+    """Not now."""
+    return 503
+
+
+def up_now(_: Received) -> int:
+    """Taken."""
+    return 200
 
 
 def wait_for(so: Any, seconds: float = 20.0) -> None:

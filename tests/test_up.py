@@ -1,6 +1,7 @@
 """`partywall up` as an operator runs it: one process, everything on one store, one Ctrl-C."""
 
 import hashlib
+import json
 import os
 import signal
 import socket
@@ -45,6 +46,7 @@ service:
   pipelines:
     traces: {{receivers: [otlp], processors: [tenant_router], exporters: [clickhouse]}}
 """
+ALERTS = "{targets: {stdout: {}}, routes: [{target: stdout, tenant: acme, severity: low}]}"
 TOKEN = "a-token-of-this-test"
 WITHIN = 60.0
 
@@ -53,12 +55,16 @@ class Up:
     """`partywall up` on free ports."""
 
     def __init__(self, folder: Path) -> None:
+        self.said = ""
         self.store = f"chdb://{folder / 'home'}"
         self.otlp, self.port = free_port(), free_port()
         config = folder / "otel-config.yaml"
         config.write_text(CONFIG.format(port=self.otlp, store=self.store))
+        alerts = folder / "alerts.yaml"
+        alerts.write_text(ALERTS)
+        files = ["--config", config, "--alerts", alerts]
         self.process = subprocess.Popen(
-            [*PARTYWALL, "up", "--config", config, "--port", str(self.port), "--interval", "0.5"],
+            [*PARTYWALL, "up", *files, "--port", str(self.port), "--interval", "0.5"],
             env=os.environ | {"PYTHONUNBUFFERED": "1"},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -78,7 +84,7 @@ class Up:
     def stop(self) -> tuple[int, str]:
         """Ctrl-C; the exit code and what was said on stderr."""
         self.process.send_signal(signal.SIGINT)
-        _, complaint = self.process.communicate(timeout=WITHIN)
+        self.said, complaint = self.process.communicate(timeout=WITHIN)
         return self.process.returncode, complaint
 
 
@@ -141,6 +147,8 @@ def test_a_span_sent_to_up_becomes_a_finding_and_ctrl_c_ends_in_order(
     code, complaint = up.stop()
     assert code == 0, complaint
     assert "Traceback" not in complaint
+    (alert,) = [json.loads(line) for line in up.said.splitlines() if line.startswith("{")]
+    assert (alert["type"], alert["data"]["tenant"]) == ("partywall.finding.found", "acme")
     with open_store(up.store, role="reader") as store:
         assert who(store, OPERATOR, dataset="crm/acme/contacts")
 

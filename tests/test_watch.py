@@ -98,7 +98,7 @@ def test_no_kill_loses_an_alert_or_gives_it_another_id(store: Store, tmp_path: P
         assert code == 0, err
         ids = arrived(soc.received)
     ledger = [row["finding_id"] for row in store.rows("SELECT finding_id FROM ledger")]
-    assert ids == {f: {alert_id("webhook/soc", f, Event.FOUND, "critical", 0)} for f in ledger}
+    assert ids == {f: {alert_id("webhook/soc", "", f, Event.FOUND, "critical", 0)} for f in ledger}
     told = [r for r in responses_to(store, ledger) if r.target == "webhook/soc"]
     assert len(told) == FINDINGS, "one record of each delivery, also where it was written twice"
 

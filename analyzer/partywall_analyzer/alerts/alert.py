@@ -78,10 +78,12 @@ class Alert:
         }
 
 
-def alert_id(target: str, finding: str, event: Event, severity: str, episode: int) -> str:
+def alert_id(
+    target: str, tenant: str, finding: str, event: Event, severity: str, episode: int
+) -> str:
     """The same for the same alert, whenever and however often it is made.
 
     `episode` counts how often the finding had been resolved for this target before.
     """
-    key = "\x1f".join((target, finding, event, severity, str(episode))).encode()
+    key = "\x1f".join((target, tenant, finding, event, severity, str(episode))).encode()
     return "A-" + hashlib.blake2b(key, digest_size=12).hexdigest()

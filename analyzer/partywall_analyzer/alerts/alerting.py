@@ -49,7 +49,8 @@ class Alerting:
     def start(self, *, once: bool = False) -> Self:
         """Let the couriers run; with `once` each ends when nothing waits, or at a failure."""
         for name, target in self._config.targets.items():
-            courier = Courier(name, target, self._outbox, self._config.retry, once=once)
+            audience = self._config.audience(name)
+            courier = Courier(name, target, audience, self._outbox, self._config.retry, once=once)
             self._couriers.append(courier)
             courier.start()
         return self

@@ -1,6 +1,7 @@
 """Carries the alerts of one target, oldest first: a dead target holds up nobody but itself."""
 
 import logging
+import math
 import random
 import threading
 import time
@@ -14,21 +15,32 @@ from partywall_analyzer.alerts.targets import Resending, Target
 _log: Final = logging.getLogger("partywall.alerts")
 _GLANCE: Final = 1.0
 """Seconds between two looks into the outbox where nobody says that there is something."""
+_PATIENCE: Final = 5.0
+"""Seconds in which what waits may still go after `stop`."""
 
 
 class Courier(threading.Thread):
     """A thread that sends, waits longer after each failure, and never gives up."""
 
     def __init__(
-        self, name: str, target: Target, outbox: Outbox, retry: Retry, *, once: bool = False
+        self,
+        name: str,
+        target: Target,
+        audience: str,
+        outbox: Outbox,
+        retry: Retry,
+        *,
+        once: bool = False,
     ) -> None:
         super().__init__(name=f"alerts to {name}", daemon=True)
+        self._audience = audience
         self._target_name = name
         self._target = target
         self._outbox = outbox
         self._retry = retry
         self._once = once
         self._failures = 0
+        self._leave_by = math.inf
         self._resent = time.monotonic()
         self._stopped = threading.Event()
         self._woken = threading.Event()
@@ -38,23 +50,25 @@ class Courier(threading.Thread):
         self._woken.set()
 
     def stop(self) -> None:
-        """End after what is being sent; what waits stays in the outbox."""
+        """End once nothing waits, after a failure, or soon; what waits stays in the outbox."""
+        self._leave_by = time.monotonic() + _PATIENCE
         self._stopped.set()
         self._woken.set()
 
     def run(self) -> None:
         """Until `stop`; with `once`, until nothing waits or one attempt failed."""
-        while not self._stopped.is_set():
+        while time.monotonic() < self._leave_by:
             self._woken.clear()
+            leaving = self._once or self._stopped.is_set()
             try:
                 sent = self._send_next()
             except Unreachable as error:
-                if self._once:
+                if leaving:
                     return
                 self._stopped.wait(self._pause(error))
                 continue
             if not sent:
-                if self._once:
+                if leaving:
                     return
                 self._woken.wait(_GLANCE)
 
@@ -65,6 +79,8 @@ class Courier(threading.Thread):
             self._resend()
             return False
         try:
+            if alert.tenant != self._audience:  # the file gave the name to somebody else since
+                raise Refused("it was made for another audience than the target has now")
             self._target.send(alert)
         except Refused as error:
             _log.error("%s refused alert %s for good: %s", self._target_name, alert.id, error)
@@ -87,7 +103,12 @@ class Courier(threading.Thread):
         if time.monotonic() - self._resent < self._target.resend_interval:
             return
         self._resent = time.monotonic()
-        if standing := self._outbox.open(self._target_name):
+        standing = [
+            alert
+            for alert in self._outbox.open(self._target_name)
+            if alert.tenant == self._audience
+        ]
+        if standing:
             try:
                 self._target.resend(standing)
             except Refused as error:

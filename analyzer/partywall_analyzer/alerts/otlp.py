@@ -4,12 +4,15 @@ import json
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from partywall_analyzer.alerts.alert import Alert
 from partywall_analyzer.alerts.http import Unreachable
 from partywall_analyzer.model import Severity
 from partywall_collector.component_values import Duration, Secret, about
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk._logs import ReadableLogRecord
 
 EVENT_NAME: Final = "partywall.finding"
 
@@ -45,7 +48,7 @@ class Otlp:
             exporter.shutdown()
 
 
-def record(alert: Alert):  # type: ignore[no-untyped-def]
+def record(alert: Alert) -> "ReadableLogRecord":
     """The log record of an alert."""
     from opentelemetry._logs import LogRecord, SeverityNumber
     from opentelemetry.sdk._logs import ReadableLogRecord

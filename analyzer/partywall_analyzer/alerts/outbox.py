@@ -32,6 +32,10 @@ class OutboxInUse(Exception):
     """Another process sends the alerts of this store."""
 
 
+Key = tuple[str, str, str]
+"""A target, the tenant whose half it gets (empty for the operator), and a finding."""
+
+
 @dataclass(frozen=True, slots=True)
 class Told:
     """What a target was told of a finding last, and how often it had been resolved before."""
@@ -130,16 +134,14 @@ class Outbox:
             )
             return db.total_changes - before
 
-    def told(self) -> dict[tuple[str, str], Told]:
-        """By target and finding, what was told last; what an issuer was asked is not telling."""
+    def told(self) -> dict[Key, Told]:
+        """What was told last."""
         rows = self._rows(
-            "SELECT target, finding, event, severity, began, max(seq), "
-            "(SELECT count(*) FROM alerts AS b WHERE b.target = a.target "
-            "AND b.finding = a.finding AND b.event = 'resolved') AS episode "
-            "FROM alerts AS a GROUP BY target, finding"
+            "SELECT target, tenant, finding, event, severity, began, max(seq), "
+            "sum(event = 'resolved') AS episode FROM alerts GROUP BY target, tenant, finding"
         )
         return {
-            (row["target"], row["finding"]): Told(
+            (row["target"], row["tenant"], row["finding"]): Told(
                 Event(row["event"]), Severity(row["severity"]), row["began"], row["episode"]
             )
             for row in rows

@@ -10,7 +10,7 @@ from typing import Final
 
 from partywall_analyzer.alerts.alert import Event, alert_id
 from partywall_analyzer.alerts.config import AlertConfig
-from partywall_analyzer.alerts.outbox import Told
+from partywall_analyzer.alerts.outbox import Key, Told
 from partywall_analyzer.model import Severity
 from partywall_analyzer.standing import LIVE, WITHDRAWN
 
@@ -55,7 +55,7 @@ class Intent:
 
 def plan(
     sights: Sequence[Sight],
-    told: Mapping[tuple[str, str], Told],
+    told: Mapping[Key, Told],
     config: AlertConfig,
     *,
     holders: Mapping[str, str],
@@ -76,12 +76,12 @@ def plan(
 
 
 def _told(
-    sight: Sight, told: Mapping[tuple[str, str], Told], config: AlertConfig, since: float
+    sight: Sight, told: Mapping[Key, Told], config: AlertConfig, since: float
 ) -> Iterator[Intent]:
     for target in dict.fromkeys(route.target for route in config.routes):
         tenant = config.audience(target)
         state = sight.state_for(tenant)
-        last = told.get((target, sight.id))
+        last = told.get((target, tenant, sight.id))
         routes = (route for route in config.routes if route.target == target)
         if state not in LIVE or not any(r.takes(sight.rule, sight.severity) for r in routes):
             continue
@@ -93,13 +93,12 @@ def _told(
 
 
 def _resolved(
-    sights: Mapping[str, Sight], told: Mapping[tuple[str, str], Told], config: AlertConfig
+    sights: Mapping[str, Sight], told: Mapping[Key, Told], config: AlertConfig
 ) -> Iterator[Intent]:
     routed = {route.target for route in config.routes}
-    for (target, finding), last in told.items():
-        if target not in routed or not last.open:
+    for (target, tenant, finding), last in told.items():
+        if target not in routed or tenant != config.audience(target) or not last.open:
             continue
-        tenant = config.audience(target)
         sight = sights.get(finding)
         if sight is None or sight.state_for(tenant) not in LIVE:
             gone = Sight(id=finding, rule="", severity=last.severity, state=WITHDRAWN, states={})
@@ -108,7 +107,7 @@ def _resolved(
 
 def _revoked(
     sight: Sight,
-    told: Mapping[tuple[str, str], Told],
+    told: Mapping[Key, Told],
     config: AlertConfig,
     holders: Mapping[str, str],
     revoked: frozenset[str],
@@ -120,7 +119,8 @@ def _revoked(
     if sight.last_seen < since:
         return
     for each in config.contain:
-        if (each.target, sight.id) in told or not sight.severity.at_least(Severity(each.severity)):
+        key = (each.target, each.tenant, sight.id)
+        if key in told or not sight.severity.at_least(Severity(each.severity)):
             continue
         if each.tenant and (
             holders.get(credential) != each.tenant or each.tenant not in sight.states
@@ -134,7 +134,7 @@ def _intent(
 ) -> Intent:
     episode = last.episode if last else 0
     return Intent(
-        id=alert_id(target, sight.id, event, sight.severity, episode),
+        id=alert_id(target, tenant, sight.id, event, sight.severity, episode),
         event=event,
         target=target,
         tenant=tenant,

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from partywall_analyzer.commands.options import guarded, parser
 from partywall_analyzer.findings import OPERATOR, get_finding
+from partywall_analyzer.names import clean
 from partywall_collector.store import open_store
 
 EXAMPLES = """\
@@ -30,7 +31,7 @@ def _run(options: argparse.Namespace) -> int:
         finding = get_finding(store, OPERATOR, options.finding)
     if finding is None:
         print(
-            f"partywall chain: no finding '{options.finding}', or more than one begins so; "
+            f"partywall chain: no finding '{clean(options.finding)}', or more than one begins so; "
             "`partywall analyze` lists them",
             file=sys.stderr,
         )

@@ -73,7 +73,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return guarded("watch", lambda: _run(options))
     except (ConfigError, OutboxInUse) as error:
-        print(f"partywall watch: {error}", file=sys.stderr)
+        print(f"partywall watch: {clean(str(error), 2_000)}", file=sys.stderr)
         return 2
 
 

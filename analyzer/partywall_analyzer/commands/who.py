@@ -75,7 +75,8 @@ def _run(options: argparse.Namespace) -> int:
         _print(rows)
     else:
         asked = " ".join(f"--{key} {value}" for key, value in keys.items() if value)
-        print(f"partywall who: no call matches {asked or 'in this store'}", file=sys.stderr)
+        asked = clean(asked) or "in this store"
+        print(f"partywall who: no call matches {asked}", file=sys.stderr)
     return 0 if rows else 1
 
 

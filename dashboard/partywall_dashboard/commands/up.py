@@ -67,9 +67,9 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument(
         "--interval",
         type=float,
-        default=5.0,
+        default=2.0,
         metavar="SECONDS",
-        help="between two analyses, default 5",
+        help="between two analyses, default 2",
     )
     parser.add_argument(
         "--alerts",

@@ -1,0 +1,83 @@
+"""Names that anybody may have written reach no terminal, log or alert with what moves a cursor."""
+
+import unicodedata
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from partywall_analyzer import analyze as run_analysis
+from partywall_analyzer.commands import analyze, chain, respond, watch, who
+from partywall_analyzer.testing import Log
+from partywall_collector.registry import DatasetOwner, Tenant
+from partywall_collector.registry.load import write
+from partywall_collector.store import open_store
+
+NASTY = "\x1b[2J\x1b]8;;https://evil.example\x07\x9b31m\r\n\u202e\u2066\x00\x7f\u200b\ufeffx"
+EVERYWHERE: dict[str, Any] = {"session": NASTY, "request": NASTY, "agent": NASTY, "identity": NASTY}
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
+    """A store in which every name of a crossing is hostile, and the finding's id."""
+    url = f"chdb://{tmp_path_factory.mktemp('hostile') / 'home'}"
+    with open_store(url) as store:
+        write([Tenant(id="acme", name=f"Acme{NASTY}"), Tenant(id="fjord")], store)
+        write([DatasetOwner(pattern="crm/*", owner="fjord")], store)
+        log = Log(store)
+        log.call(
+            "acme",
+            parent=log.agent("acme", **EVERYWHERE),
+            tool=NASTY,
+            writes=[f"crm/{NASTY}"],
+            sends=[("mailbox", NASTY)],
+            credential=NASTY,
+            approval=NASTY,
+            policy=NASTY,
+            **EVERYWHERE,
+        )
+        log.write()
+        findings = run_analysis(store).findings
+    return url, next(f.id for f in findings if f.rule == "foreign-dataset")
+
+
+@pytest.mark.parametrize("form", ["--json", ""])
+@pytest.mark.parametrize(
+    ("main", "arguments"),
+    [
+        (analyze.main, ["--fail-on", "never"]),
+        (analyze.main, ["--format", "ocsf"]),
+        (chain.main, ["{finding}"]),
+        (chain.main, [NASTY]),
+        (who.main, ["--tenant", "acme"]),
+        (who.main, ["--identity", "nobody" + NASTY]),
+        (respond.main, ["{finding}", "notify", "--by", NASTY, "--note", NASTY]),
+        (respond.main, [NASTY, "ack"]),
+        (watch.main, ["{config}", "--dry-run"]),
+        (watch.main, ["{config}" + "\x1b[2J"]),
+    ],
+)
+def test_nothing_that_a_command_prints_moves_the_cursor(
+    hostile: tuple[str, str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    main: Callable[[Sequence[str]], int],
+    arguments: list[str],
+    form: str,
+) -> None:
+    """On stdout and stderr, for people and as JSON: only printable signs and ends of lines."""
+    url, finding = hostile
+    config = tmp_path / "alerts.yaml"
+    config.write_text(
+        "{targets: {stdout: {}}, routes: [{target: stdout, tenant: acme, severity: low}]}"
+    )
+    filled = [
+        each.replace("{finding}", finding).replace("{config}", str(config)) for each in arguments
+    ]
+    main([*filled, "--store", url, *([form] if form else [])])
+    said = capsys.readouterr()
+    assert said.out + said.err
+    for text in (said.out, said.err):
+        unsafe = {s for s in text if unicodedata.category(s).startswith("C") and s != "\n"}
+        assert not unsafe, text
