@@ -110,6 +110,7 @@ def test_an_issuer_is_asked_once_for_a_credential_that_still_works() -> None:
         return [each for each in made if each.event is Event.REVOKE]
 
     (intent,) = asked(sight)
+    assert intent.holder == "acme"
     assert (intent.target, intent.subject, intent.tenant) == ("revocation/idp", "cred-1", "acme")
     assert not asked(sight, holder="fjord")
     assert not asked(sight, revoked=("cred-1",))

@@ -191,6 +191,7 @@ def test_what_is_closed_is_resolved_and_what_was_told_is_kept_without_its_conten
         assert once(store, tmp_path, config(there)) == 1
         last = there["acme"].received[-1].json()
     assert last["type"] == "partywall.finding.resolved"
+    assert last["data"]["finding"]["state"] == "closed"
     kept = b"".join(file.read_bytes() for file in tmp_path.iterdir())
     assert finding(store).id.encode() in kept
     assert (tmp_path / "alerts.db").stat().st_mode & 0o077 == 0

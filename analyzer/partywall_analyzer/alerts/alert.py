@@ -26,7 +26,7 @@ class Alert:
     """`finding` is the JSON object of what the target may see: the whole, or one tenant's half.
 
     `tenant` is whose half it is, empty for the operator; `was` the severity that was told before;
-    `subject` the credential that is to be revoked.
+    `subject` the credential that is to be revoked, and `holder` the tenant that it belongs to.
     """
 
     id: str
@@ -39,6 +39,7 @@ class Alert:
     began: float
     was: str = ""
     subject: str = ""
+    holder: str = ""
     link: str = ""
     finding: dict[str, Any]
 

@@ -13,6 +13,7 @@ from partywall_analyzer.alerts.config import AlertConfig
 from partywall_analyzer.alerts.courier import Courier
 from partywall_analyzer.alerts.outbox import Done, Outbox
 from partywall_analyzer.alerts.planning import Intent, Sight, plan
+from partywall_analyzer.findings import OPERATOR, list_findings
 from partywall_analyzer.halves import NotConcerned
 from partywall_analyzer.model import Finding, Severity, moment
 from partywall_analyzer.responses import record
@@ -119,9 +120,7 @@ class Alerting:
         self.close()
 
     def _plan(self) -> list[Alert]:
-        rows = self._store.rows(statement(_SQL, "sights"))
-        sights = [_sight(row) for row in rows]
-        session_tenants = {row["finding_id"]: str(row["session_tenant"]) for row in rows}
+        sights = [_sight(row) for row in self._store.rows(statement(_SQL, "sights"))]
         held: Mapping[str, _Credential] = {}
         if self._config.contain:
             held = self._credentials({each.credential for each in sights if each.credential})
@@ -138,14 +137,7 @@ class Alerting:
             chunk = intents[first : first + _CHUNK]
             alerts = self._made(chunk)
             silent = frozenset(a.id for a in alerts if not self._tells(a))
-            holders = {
-                each.subject: held[each.subject].tenant
-                if each.subject in held
-                else session_tenants.get(each.finding, "")
-                for each in chunk
-                if each.subject
-            }
-            self._outbox.put(alerts, silent=silent, holders=holders)
+            self._outbox.put(alerts, silent=silent)
             made += [alert for alert in alerts if alert.id not in silent]
         return made
 
@@ -154,8 +146,8 @@ class Alerting:
 
     def _made(self, intents: Sequence[Intent]) -> list[Alert]:
         ids = [each.finding for each in intents]
-        rows = self._store.rows(statement(_SQL, "stored_findings"), {"ids": ids})
-        findings = {row["finding_id"]: Finding.from_row(row) for row in rows}
+        page = list_findings(self._store, OPERATOR, ids=ids, states=(), limit=len(ids))
+        findings = {finding.id: finding for finding in page.rows}
         now = time.time()
         return [
             Alert(
@@ -167,6 +159,7 @@ class Alerting:
                 severity=each.severity,
                 was=each.was,
                 subject=each.subject,
+                holder=each.holder,
                 made=now,
                 began=now if each.began is None else each.began,
                 link=self._link(each),
@@ -202,6 +195,7 @@ def _sight(row: Mapping[str, Any]) -> Sight:
         state=row["state"],
         states=dict(states),
         credential=row["credential_id"],
+        session_tenant=str(row["session_tenant"]),
         last_seen=row["last_seen_us"] / 1e6,
     )
 

@@ -24,7 +24,7 @@ from partywall_analyzer.model import Severity
 
 FILE: Final = "alerts.db"
 _COLUMNS: Final = (
-    "id, event, target, tenant, finding, severity, was, subject, made, began, link, body"
+    "id, event, target, tenant, finding, severity, was, subject, holder, made, began, link, body"
 )
 
 
@@ -108,31 +108,25 @@ class Outbox:
         schema = (files(__package__ or "") / "outbox.sql").read_text("utf-8")
         self._db.executescript(schema)
 
-    def put(
-        self, alerts: Sequence[Alert], *, silent: frozenset[str], holders: dict[str, str]
-    ) -> int:
-        """Write alerts down, all or none, and return how many are new.
+    def put(self, alerts: Sequence[Alert], *, silent: frozenset[str]) -> None:
+        """Write alerts down, all or none; one whose id is known is that one.
 
-        One whose id is known is that one. `silent` ids are told nobody, only kept as told;
-        `holders` are the tenants of credentials.
+        `silent` ids are told nobody, only kept as told.
         """
         with self._transaction() as db:
-            before = db.total_changes
             db.executemany(
-                f"INSERT OR IGNORE INTO alerts ({_COLUMNS}, holder, state, recorded) "
+                f"INSERT OR IGNORE INTO alerts ({_COLUMNS}, state, recorded) "
                 "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 [
                     (
                         *(a.id, a.event, a.target, a.tenant, a.finding_id, a.severity, a.was),
-                        *(a.subject, a.made, a.began, a.link, json.dumps(a.finding)),
-                        holders.get(a.subject, ""),
+                        *(a.subject, a.holder, a.made, a.began, a.link, json.dumps(a.finding)),
                         "silent" if a.id in silent else "waiting",
                         int(a.id in silent),
                     )
                     for a in alerts
                 ],
             )
-            return db.total_changes - before
 
     def told(self) -> dict[Key, Told]:
         """What was told last."""
@@ -277,6 +271,7 @@ def _alert(row: sqlite3.Row) -> Alert:
         severity=Severity(row["severity"]),
         was=row["was"],
         subject=row["subject"],
+        holder=row["holder"],
         made=row["made"],
         began=row["began"],
         link=row["link"],

@@ -5,7 +5,7 @@ alerts sees the same difference when it comes back.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from partywall_analyzer.alerts.alert import Event, alert_id
@@ -28,6 +28,7 @@ class Sight:
     state: str
     states: Mapping[str, str]
     credential: str = ""
+    session_tenant: str = ""
     last_seen: float = 0.0
 
     def state_for(self, tenant: str) -> str:
@@ -49,6 +50,7 @@ class Intent:
     severity: Severity
     was: str = ""
     subject: str = ""
+    holder: str = ""
     began: float | None = None
     """When the target was first told; None if it is now."""
 
@@ -126,12 +128,12 @@ def _revoked(
             holders.get(credential) != each.tenant or each.tenant not in sight.states
         ):
             continue
-        yield _intent(Event.REVOKE, each.target, each.tenant, sight, None, credential)
+        asked = _intent(Event.REVOKE, each.target, each.tenant, sight, None)
+        holder = holders.get(credential) or sight.session_tenant
+        yield replace(asked, subject=credential, holder=holder)
 
 
-def _intent(
-    event: Event, target: str, tenant: str, sight: Sight, last: Told | None, subject: str = ""
-) -> Intent:
+def _intent(event: Event, target: str, tenant: str, sight: Sight, last: Told | None) -> Intent:
     episode = last.episode if last else 0
     return Intent(
         id=alert_id(target, tenant, sight.id, event, sight.severity, episode),
@@ -141,6 +143,5 @@ def _intent(
         finding=sight.id,
         severity=sight.severity,
         was=last.severity.value if last and event is Event.ROSE else "",
-        subject=subject,
         began=last.began if last and last.open else None,
     )
