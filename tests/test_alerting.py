@@ -223,6 +223,30 @@ def test_a_revocation_in_the_registry_confirms_what_was_asked_and_gives_the_time
     write([CREDENTIAL], store)
 
 
+def test_alertmanager_is_told_again_until_the_finding_is_closed(
+    store: Store, tmp_path: Path
+) -> None:
+    """Every `resend_interval` without an end; then once with one, and no more."""
+    with Receiver() as manager:
+        text = (
+            f"targets: {{alertmanager: {{url: '{manager.url}', resend_interval: 20ms}}}}\n"
+            "routes: [{target: alertmanager, operator: true}]"
+        )
+        conf = AlertConfig.read(parse(text, "x"))
+        with Outbox(tmp_path) as outbox, Alerting(store, conf, outbox).start() as alerting:
+            alerting.look()
+            wait_for(lambda: len(manager.received) > 2)
+            assert not any("endsAt" in each.json()[0] for each in manager.received)
+            respond(store, finding(store), Kind.CLOSE, by="ann", reason="drill")
+            alerting.look()
+            wait_for(lambda: "endsAt" in manager.received[-1].json()[0])
+            told = len(manager.received)
+            wait_for(lambda: not outbox.open("alertmanager"))
+            assert len(manager.received) == told
+    labels = [tuple(sorted(each.json()[0]["labels"].items())) for each in manager.received]
+    assert len(set(labels)) == 1
+
+
 def test_what_waits_for_one_audience_never_goes_to_another(store: Store, tmp_path: Path) -> None:
     """The file gives the name of a target to another tenant while its alerts wait."""
     with receivers() as there:

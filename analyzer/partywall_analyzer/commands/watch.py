@@ -5,9 +5,10 @@ import json
 import logging
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event
 
@@ -33,6 +34,9 @@ EXAMPLES = """\
 
 exit code: 0 all is sent, 1 some alerts wait or were refused, 2 could not run
 """
+
+
+SHOWN_AT_ONCE = 10
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -100,20 +104,24 @@ def _run(options: argparse.Namespace) -> int:
 
 def _watch(alerting: Alerting, outbox: Outbox, store: Store, options: argparse.Namespace) -> int:
     alerting.start()
+
+    def look() -> None:
+        _say(alerting.look())
+
     with until_signal() as stopped:
         print("partywall watch: watching; Ctrl-C ends it", file=sys.stderr, flush=True)
         if options.no_analysis:
-            _look_every(alerting, options.interval, stopped)
+            _look_every(look, options.interval, stopped)
         else:
-            run_every(store, options.interval, stopped, _ignore, _complain, alerting.look)
+            run_every(store, options.interval, stopped, _ignore, _complain, look)
     alerting.close()
     return _rest(outbox)
 
 
-def _look_every(alerting: Alerting, interval: float, stopped: Event) -> None:
+def _look_every(look: Callable[[], None], interval: float, stopped: Event) -> None:
     while not stopped.is_set():
         try:
-            alerting.look()
+            look()
         except StoreError as error:
             _complain(error)
         stopped.wait(interval)
@@ -121,6 +129,15 @@ def _look_every(alerting: Alerting, interval: float, stopped: Event) -> None:
 
 def _ignore(_: Analysis) -> None:
     """What is found is told by routes."""
+
+
+def _say(alerts: Sequence[Alert]) -> None:
+    """A line for each new alert, as long as they are few."""
+    for alert in alerts[:SHOWN_AT_ONCE]:
+        said = f"{alert.event} {alert.severity} {alert.title} -> {clean(alert.target)}"
+        print(f"{datetime.now(UTC):%H:%M:%S} {said}", file=sys.stderr, flush=True)
+    if len(alerts) > SHOWN_AT_ONCE:
+        print(f"and {len(alerts) - SHOWN_AT_ONCE} more alerts", file=sys.stderr, flush=True)
 
 
 def _complain(error: StoreError) -> None:
