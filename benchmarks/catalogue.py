@@ -174,7 +174,13 @@ def _governance(records: Iterable[Line]) -> Iterator[Line]:
                     operations=record.get("ops"),
                     revoked=revoked.get(_grant(record)),
                 )
-                yield line | {"from": record["start"], "until": record["end"]}
+                # The operator's systems had it before we loaded it; when, the records do not say.
+                recorded = max(record["start"], 1)
+                yield line | {
+                    "from": record["start"],
+                    "until": record["end"],
+                    "recorded": recorded,
+                }
             case other:
                 raise NotABenchmark(f"a record of the unknown type '{other}'")
 

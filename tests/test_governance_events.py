@@ -44,8 +44,8 @@ from partywall_collector.registry import (
 )
 from partywall_collector.registry.document import Document, Entry, Keys
 from partywall_collector.registry.events import BODY, EVENTS, BadEvent, said
-from partywall_collector.registry.load import current, write
-from partywall_collector.registry.model import GOVERNANCE
+from partywall_collector.registry.load import approvals_by_time, current, write
+from partywall_collector.registry.model import GOVERNANCE, WHEN_LOADED
 from partywall_collector.registry.read import read_entry
 from partywall_collector.store import Store, StoreUnavailable, open_store
 
@@ -193,6 +193,28 @@ def test_an_approval_is_granted_renewed_and_revoked(collector: Collector, store:
             revoked=START + timedelta(milliseconds=500),
         )
     ]
+
+
+def test_an_event_cannot_say_that_it_was_recorded_earlier(
+    collector: Collector, store: Store
+) -> None:
+    """A file of the operator's can; what an event makes of that entry is recorded when it comes."""
+    approval = Approval(
+        id="CHG-77",
+        tenant="acme",
+        grantee="fjord",
+        request="*",
+        datasets=("crm/1",),
+        valid_from=START,
+        recorded=START,
+    )
+    write([approval], store)
+    wider = {a.APPROVAL_ID: "CHG-77", a.APPROVAL_DATASETS: ["*"]}
+    assert Post(collector, "vault@acme").send(event(a.APPROVAL_GRANTED, wider)) == ""
+    (first, second) = approvals_by_time(store)["acme", "CHG-77"]
+    assert first == (START, approval)
+    assert second[0] > START + timedelta(days=1)
+    assert second[1] == replace(approval, datasets=("*",), recorded=WHEN_LOADED)
 
 
 def test_a_request_is_read_once_and_its_text_is_not_stored(

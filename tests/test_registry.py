@@ -24,7 +24,7 @@ from partywall_collector.registry import (
     Tenant,
 )
 from partywall_collector.registry.load import RegistryRefused, current, load, write
-from partywall_collector.registry.model import SINGULAR
+from partywall_collector.registry.model import SINGULAR, WHEN_LOADED
 from partywall_collector.registry.read import read_files, refuse_unknown_tenants
 from partywall_collector.registry.schema import Form, Slot, entry_of, record_of, row, slots
 from partywall_collector.store import Store, open_store
@@ -435,6 +435,8 @@ def documented(slot: Slot) -> str:
         default = "required"
     elif slot.default == FOREVER:
         default = "never"
+    elif slot.default == WHEN_LOADED:
+        default = "when it is loaded"
     else:
         default = "" if slot.default in ("", (), "{}") else f"`{str(slot.default).lower()}`"
     value = ", ".join(f"`{choice}`" for choice in slot.choices) or slot.form.value

@@ -6,6 +6,7 @@ import pytest
 
 import partywall_analyzer
 from partywall_analyzer.frameworks import frameworks, titled
+from partywall_analyzer.limits import Limits
 from partywall_analyzer.rules import rules
 from partywall_analyzer.rules.__main__ import page
 
@@ -44,3 +45,10 @@ def test_every_framework_id_is_known_and_none_means_two_things() -> None:
         assert list(titled(rule.frameworks)) == list(rule.frameworks)
     with pytest.raises(KeyError, match="ASI11"):
         titled(["ASI11"])
+
+
+def test_every_limit_is_documented() -> None:
+    """Its variable, its usual value and its meaning."""
+    text = (ROOT / "docs/analyzer.md").read_text()
+    for variable, (usual, meaning) in Limits.docs().items():
+        assert f"| `{variable}` | {usual} | {meaning} |" in text

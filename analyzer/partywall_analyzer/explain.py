@@ -11,6 +11,7 @@ from typing import Final
 from partywall_analyzer.model import (
     ATTESTATIONS,
     EXTERNAL,
+    SEVERAL,
     Along,
     Answer,
     Candidate,
@@ -72,6 +73,8 @@ class Speaker:
         """The name of a tenant, or of the world outside all tenants."""
         if tenant == EXTERNAL:
             return "outside all tenants"
+        if tenant == SEVERAL:
+            return "several tenants"
         known = self._registry.tenants.get(tenant)
         return clean(known.name if known and known.name else tenant)
 

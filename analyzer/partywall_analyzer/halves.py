@@ -11,6 +11,7 @@ from partywall_analyzer.model import (
     DRILL,
     DRILL_MARK,
     EXTERNAL,
+    SEVERAL,
     Chain,
     Evidence,
     Finding,
@@ -36,7 +37,7 @@ def half(finding: Finding, tenant: str) -> Finding:
     Raises NotConcerned for any other tenant.
     """
     sides = {finding.from_tenant, finding.to_tenant, finding.session_tenant}
-    if not tenant or tenant == EXTERNAL or tenant not in sides:
+    if not tenant or tenant in (EXTERNAL, SEVERAL) or tenant not in sides:
         raise NotConcerned(f"finding {finding.id} has no side of tenant '{tenant}'")
     nodes = [node for node in finding.chain.nodes if node.tenant == tenant]
     steps = {node.id.partition(":")[2] for node in nodes if node.kind in ("tool", "agent")}

@@ -13,11 +13,17 @@ from partywall_analyzer.standing import Response, Standing
 EXTERNAL: Final = "outside"
 """The other side of a crossing that is no registered tenant."""
 
+SEVERAL: Final = "several"
+"""Stands for more than two tenants where a finding is about all of them; it has no half."""
+
 MAX_CALLS: Final = 1_000
 """A finding lists at most so many of its crossing calls."""
 
 READS: Final = frozenset({"", "none", "read", "fetch", "get", "list", "search", "query"})
 """Operations that change nothing and send nothing; every other one moves data or changes it."""
+
+DENIALS: Final = frozenset({"deny", "denied", "block", "blocked", "forbid", "refuse", "refused"})
+"""What a policy says if the call must not run."""
 
 
 class Severity(StrEnum):

@@ -8,14 +8,15 @@ its age, because ClickHouse gives a table that is being made the time of 1970.
 import secrets
 import time
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from types import TracebackType
 from typing import Any, Final, Self
 
 from partywall import identifiers
 from partywall_analyzer.dirty import MADE, News, find_dirty
 from partywall_analyzer.keys import Key
-from partywall_analyzer.model import EXTERNAL
+from partywall_analyzer.limits import Limits
+from partywall_analyzer.model import DENIALS, EXTERNAL, SEVERAL
 from partywall_analyzer.rules import Rule, rules
 from partywall_analyzer.values import COLUMNS, Values, used
 from partywall_collector.registry import Registry
@@ -37,7 +38,7 @@ _NOTHING_NEW: Final = {"new_calls": list[int](), "changed_datasets": list[str]()
 _OPENED: Final = ("open_spans", "open_calls_of_credentials")
 _DERIVED: Final = (
     *("meeting", "touches", "ignored", "telling", "held", "had", "mixed_traces"),
-    "credential_uses",
+    *("mixed_sessions", "credential_uses"),
 )
 """What rules read beside open calls and spans, in the order in which it is made."""
 
@@ -75,8 +76,10 @@ class Tables:
         self._made = {name: f"{mark}_{name}" for name in made}
         if news:
             self._made |= {name: f"{mark}_{name}" for name in (*_RAW, *MADE)}
-        self.names: dict[str, Any] = _RAW | _NOTHING_NEW | self._made
-        self.names |= {"external": EXTERNAL, "everything": news is None}
+        said: dict[str, Any] = asdict(Limits.read())
+        said |= {"external": EXTERNAL, "several": SEVERAL, "denials": sorted(DENIALS)}
+        self.names: dict[str, Any] = _RAW | _NOTHING_NEW | said | self._made
+        self.names |= {"everything": news is None}
         self._values = Values(store, self.names, self._run, whole=news is None)
         if news:
             self.names |= news.parameters

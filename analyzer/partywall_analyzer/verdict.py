@@ -7,13 +7,15 @@ fits: owner, grantee, dataset or party, operation, request and time.
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
-from partywall_analyzer.model import DRILL, Candidate, Record, Verdict, iso
+from partywall_analyzer.limits import Limits
+from partywall_analyzer.model import DENIALS, DRILL, Candidate, Record, Verdict, iso
 from partywall_analyzer.rules import Cover, rule, rules
 from partywall_collector.registry import (
     ANY,
+    BREAK_GLASS,
     FOREVER,
     Approval,
     Registry,
@@ -36,6 +38,7 @@ REASONS: Final[dict[str, str]] = {
     "approval.not_yet": "{grant} was not yet valid",
     "approval.expired": "{grant} had expired",
     "approval.revoked": "{grant} had been revoked",
+    "approval.retroactive": "{grant} was recorded only after the call",
     "relation.wrong_grantee": "{grant} is for another grantee",
     "relation.wrong_dataset": "{grant} does not name this dataset",
     "relation.wrong_party": "{grant} does not speak of parties",
@@ -68,11 +71,9 @@ def words_of(code: str) -> str:
     return REASONS.get(code) or reasons()[code]
 
 
-DENIALS: Final = frozenset({"deny", "denied", "block", "blocked", "forbid", "refuse", "refused"})
-
 _ORDER: Final = (
     *("wrong_tenant", "wrong_grantee", "wrong_dataset", "wrong_party", "wrong_operation"),
-    *("wrong_request", "not_yet", "expired", "revoked"),
+    *("wrong_request", "not_yet", "expired", "revoked", "retroactive"),
 )
 
 
@@ -114,6 +115,7 @@ class _Grant:
 
     record: Approval | Relation
     fault: str
+    recorded: datetime | None = None
 
     @property
     def kind(self) -> str:
@@ -133,7 +135,8 @@ class _Grant:
         operations = ", ".join(grant.operations) or "any operation"
         assets = ", ".join(grant.datasets) or "no dataset"
         says = f"{grant.tenant} lets {grant.grantee} {operations} on {assets}"
-        return Record(self.kind, grant.id, f"{says} from {iso(grant.valid_from)}{end}")
+        noted = f", recorded {iso(self.recorded)}" if self.recorded else ""
+        return Record(self.kind, grant.id, f"{says} from {iso(grant.valid_from)}{end}{noted}")
 
 
 class Judge:
@@ -142,6 +145,7 @@ class Judge:
     def __init__(self, registry: Registry) -> None:
         """Index the grants by their owner."""
         self._registry = registry
+        self._skew = timedelta(seconds=Limits.read().clock_skew)
         self._approvals: defaultdict[str, list[Approval]] = defaultdict(list)
         self._relations: defaultdict[str, list[Relation]] = defaultdict(list)
         for approval in registry.approvals:
@@ -172,7 +176,7 @@ class Judge:
         if (
             verdict is Verdict.UNAUTHORISED
             and not broken
-            and _undecided(candidate, reasons, missing)
+            and (_undecided(candidate, reasons, missing) or _in_emergency(nearest))
         ):
             verdict = Verdict.INDETERMINATE
         if candidate.attestation in ("", "A0") and verdict is not Verdict.INDETERMINATE:
@@ -203,12 +207,21 @@ class Judge:
         """The grants that could cover a use; an approval that the span cites comes first."""
         cited = self._by_id.get(use.cited, []) if use.cited else []
         for approval in cited:
-            yield _Grant(approval, _approval_fault(approval, use))
+            yield self._approval(approval, use)
         for approval in self._approvals.get(use.owner, []):
             if approval.id != use.cited:
-                yield _Grant(approval, _approval_fault(approval, use))
+                yield self._approval(approval, use)
         for relation in self._relations.get(use.owner, []):
             yield _Grant(relation, _grant_fault(relation, use))
+
+    def _approval(self, approval: Approval, use: _Use) -> _Grant:
+        """What does not fit; one that fits must have been on record when it was used."""
+        if fault := _approval_fault(approval, use):
+            return _Grant(approval, fault)
+        versions = self._registry.approvals_by_time.get((approval.tenant, approval.id), ())
+        since = min((at for at, known in versions if not _approval_fault(known, use)), default=None)
+        late = since is not None and since > use.at + self._skew
+        return _Grant(approval, "retroactive" if late else "", since)
 
     def _why(self, candidate: Candidate, grants: list[_Grant]) -> tuple[str, _Grant | None]:
         """The reason why nothing covers it: about the cited approval, else the nearest grant."""
@@ -264,6 +277,16 @@ def _is_near(grant: _Grant, candidate: Candidate) -> bool:
     about_this = request != ANY and bool(candidate.request_id)
     least = "wrong_grantee" if about_this or candidate.rule == "handoff" else "wrong_party"
     return grant.nearness > _ORDER.index(least)
+
+
+def _in_emergency(grant: _Grant | None) -> bool:
+    """Whether all that speaks against a grant is that an emergency was recorded afterwards."""
+    return (
+        grant is not None
+        and grant.fault == "retroactive"
+        and isinstance(grant.record, Approval)
+        and grant.record.given == BREAK_GLASS
+    )
 
 
 def _undecided(candidate: Candidate, reasons: tuple[str, ...], missing: tuple[str, ...]) -> bool:

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Final
 
+from partywall_analyzer.limits import Limits
 from partywall_analyzer.rules import rules
 from partywall_collector.store import Store, statement
 
@@ -117,6 +118,6 @@ def _look(store: Store, table: str, floor: int | None) -> Seen:
 
 
 def _rules() -> str:
-    """A digest of the rules: others may find other things in what was already seen."""
-    texts = [f"{each!r}{each.statement()}" for each in rules()]
+    """A digest of rules and limits: others may find other things in what was already seen."""
+    texts = [repr(Limits.read()), *(f"{each!r}{each.statement()}" for each in rules())]
     return hashlib.blake2b("\x00".join(texts).encode(), digest_size=8).hexdigest()

@@ -27,6 +27,7 @@ from partywall_collector.registry.load import append, completed
 from partywall_collector.registry.model import (
     ANY,
     SINGULAR,
+    WHEN_LOADED,
     Approval,
     Credential,
     Record,
@@ -210,9 +211,15 @@ class _Batch:
 
 
 def _kept(record: Record, held: Record) -> Record:
-    """The record with what an event cannot undo: the first revocation, the facts of a text."""
+    """The record with what an event cannot undo: the first revocation, the facts of a text.
+
+    When an approval was recorded a file may say; it says nothing of what an event makes of it.
+    """
     if isinstance(record, Approval | Credential) and isinstance(held, Approval | Credential):
-        return replace(record, revoked=min(record.revoked, held.revoked))
+        record = replace(record, revoked=min(record.revoked, held.revoked))
+        if isinstance(record, Approval) and record != held:
+            return replace(record, recorded=WHEN_LOADED)
+        return record
     if isinstance(record, Session) and isinstance(held, Session) and record.facts == "{}":
         return replace(record, facts=held.facts)
     return record

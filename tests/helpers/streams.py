@@ -18,6 +18,7 @@ from partywall_collector.registry import (
     Tenant,
 )
 from partywall_collector.registry.load import write
+from partywall_collector.registry.model import WHEN_LOADED
 from partywall_collector.store import Store
 
 TENANTS = ("acme", "fjord", "gate")
@@ -66,7 +67,7 @@ class World:
         self._sold, self._lent = f"fair/{seed}/sold", f"fair/{seed}/lent"
         self._quiet()
         plants = (self._visit, self._flow, self._relay, self._crowd, self._hand_off, self._lend)
-        for plant in plants:
+        for plant in (*plants, self._bind):
             plant()
         for _ in range(4):
             self.random.choice(plants)()
@@ -125,6 +126,7 @@ class World:
             valid_from=YEAR,
             valid_until=until,
             revoked=until - timedelta(seconds=self.random.choice([0, 30])),
+            recorded=self.random.choice([YEAR, START + timedelta(seconds=90), WHEN_LOADED]),
         )
         changes: list[Record] = [
             approval,
@@ -137,6 +139,7 @@ class World:
             ),
             Credential(id=f"of-{owner}", tenant=owner, issued=YEAR, revoked=until),
             Credential(id=f"stray-{self._seed}", tenant=third, issued=YEAR),
+            Credential(id=f"bound-{self._seed}", tenant=third, identity="nobody", issued=YEAR),
             DatasetOwner(pattern=f"crm/{owner}/2", owner=grantee),
             DatasetOwner(pattern=f"crm/{third}/1", ownership="commons"),
             DatasetOwner(pattern=f"board/{self._seed}/1", ownership="commons"),
@@ -257,6 +260,17 @@ class World:
             own = self._session(tenant)
             run = self._log.agent(tenant, at=at, **own)
             self._call(tenant, at + 1, parent=run, credential=name, agent="", **own)
+
+    def _bind(self) -> None:
+        """Bindings of one tenant: a policy, a chain of actors, a credential; a session of two."""
+        one, other = self.random.sample(self._tenants, 2)
+        own, at = self._session(one), self.random.randint(0, 90)
+        self._call(one, at, policy="dlp", decision="deny", **own)
+        self._call(one, at + 1, columns={"actor_chain": [f"spiffe://{other}/agent"] * 6}, **own)
+        self._call(one, at + 2, credential=f"bound-{self._seed}", **own)
+        both = {"session": f"s-both-{self._seed}", "request": f"R-{one}"}
+        for number, tenant in enumerate((one, other, one)):
+            self._call(tenant, at + 3 + number, **both)
 
 
 def merged(seeds: Iterable[int]) -> list[Tick]:

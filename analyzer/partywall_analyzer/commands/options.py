@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Callable
 
+from partywall_analyzer.limits import BadLimit
 from partywall_analyzer.names import clean
 from partywall_collector.commands.options import common
 from partywall_collector.store import StoreError
@@ -25,7 +26,7 @@ def guarded(name: str, run: Callable[[], int]) -> int:
     """Run a command; a store that cannot be used ends it with 2 and a line on stderr."""
     try:
         return run()
-    except StoreError as error:
+    except (StoreError, BadLimit) as error:
         print(f"partywall {name}: {clean(str(error), 2_000)}", file=sys.stderr)
         return 2
     except BrokenPipeError:

@@ -2,7 +2,7 @@
 -- those that are open.
 INSERT INTO {calls:Identifier}
 SELECT * EXCEPT (
-    placement, received_at, loaded_at, principal, actor_chain, party_values, party_terms,
+    placement, received_at, loaded_at, principal, party_values, party_terms,
     argument_terms, introduces, introduces_dropped, record_terms)
 FROM calls
 WHERE trace_id IN (

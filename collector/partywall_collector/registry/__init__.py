@@ -7,16 +7,18 @@ beginning, then the longest literal end.
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
 from typing import Literal, TypeVar
 
 from partywall import identifiers
-from partywall_collector.registry.load import current
+from partywall_collector.registry.load import approvals_by_time, current
 from partywall_collector.registry.model import (
     ANY,
+    BREAK_GLASS,
     FOREVER,
     KINDS,
     PARTY_KINDS,
@@ -37,6 +39,7 @@ from partywall_collector.store import Store
 
 __all__ = [
     "ANY",
+    "BREAK_GLASS",
     "FOREVER",
     "KINDS",
     "PARTY_KINDS",
@@ -86,6 +89,8 @@ class Registry:
         self.tools: Mapping[str, Tool] = {tool.tool: tool for tool in _of(Tool, records)}
         self.relations = _of(Relation, records)
         self.approvals = _of(Approval, records)
+        self.approvals_by_time: Mapping[tuple[str, str], Sequence[tuple[datetime, Approval]]] = {}
+        """By tenant and id, each version and when it was recorded; empty if that is not known."""
         self.credentials: Mapping[str, Credential] = {
             credential.id: credential for credential in _of(Credential, records)
         }
@@ -115,7 +120,9 @@ class Registry:
     def read(cls, store: Store, *, without: type[Record] | None = None) -> "Registry":
         """Read the records in force, without those of a kind that is not needed."""
         kinds = [kind for kind in KINDS.values() if kind is not without]
-        return cls(record for kind in kinds for record in current(store, kind))
+        made = cls(record for kind in kinds for record in current(store, kind))
+        made.approvals_by_time = approvals_by_time(store)
+        return made
 
     def with_credentials(self, credentials: Iterable[Credential]) -> "Registry":
         """The same records, but of credentials these."""

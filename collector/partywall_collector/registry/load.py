@@ -1,7 +1,7 @@
 """Loads registry files into the store: all of them, or nothing if one has a mistake."""
 
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -15,6 +15,8 @@ from partywall_collector.registry.document import PROBLEMS_SHOWN, Problem
 from partywall_collector.registry.model import (
     FOREVER,
     KINDS,
+    WHEN_LOADED,
+    Approval,
     Credential,
     Principal,
     Record,
@@ -29,6 +31,7 @@ from partywall_collector.store.home import Home
 from partywall_collector.store.schema import kinds_of
 
 CURRENT = statement("partywall_collector.registry.sql", "current")
+VERSIONS = statement("partywall_collector.registry.sql", "versions")
 NAMED = statement("partywall_collector.registry.sql", "credentials_named")
 KNOWN = statement("partywall_collector.registry.sql", "known")
 
@@ -122,6 +125,17 @@ def known(
         name = tuple(getattr(record, slot.name) for slot in identity)
         newest[name] = record, _utc(columns["recorded_at"])
     return dict(newest.values())
+
+
+def approvals_by_time(store: Store) -> dict[tuple[str, str], list[tuple[datetime, Approval]]]:
+    """Every version of every approval by tenant and id, with the time that it was recorded."""
+    found: defaultdict[tuple[str, str], list[tuple[datetime, Approval]]] = defaultdict(list)
+    for columns in store.rows(VERSIONS, {"table": Approval.kind}):
+        version = record_of(Approval, columns)
+        claimed = version.recorded != WHEN_LOADED
+        recorded = version.recorded if claimed else _utc(columns["recorded_at"])
+        found[version.tenant, version.id].append((recorded, version))
+    return dict(found)
 
 
 def credentials_named(store: Store, names: Collection[str]) -> list[Credential]:

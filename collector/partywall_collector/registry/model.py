@@ -14,6 +14,11 @@ from partywall_collector.registry.schema import Field, Form
 FOREVER = datetime(2299, 12, 31, tzinfo=UTC)
 """Stands for "no end" and "not revoked"; the last moment that the tables hold."""
 
+WHEN_LOADED = datetime(1970, 1, 1, tzinfo=UTC)
+"""Stands for the time at which a record is loaded."""
+
+BREAK_GLASS = "break-glass"
+
 ANY = "*"
 """Stands for every registered tenant, every request or every grantee."""
 
@@ -182,6 +187,15 @@ class Approval:
     ]
     grantee: Annotated[str, Field("Who may; `*` is everybody.", Form.GRANTEE)]
     request: Annotated[str, Field("For which request; `*` is every request.", column="request_id")]
+    given: Annotated[
+        str,
+        Field(
+            "`break-glass`: in an emergency, so it may be recorded after the call.",
+            column="kind",
+            key="kind",
+            choices=("regular", BREAK_GLASS),
+        ),
+    ] = "regular"
     approver: Annotated[str, Field("Who decided.")] = ""
     datasets: Annotated[tuple[str, ...], Field("Which datasets.", Form.PATTERNS)] = ()
     parties: Annotated[tuple[str, ...], Field("Which parties.", Form.PATTERNS)] = ()
@@ -195,6 +209,10 @@ class Approval:
     revoked: Annotated[
         datetime, Field("When it was taken back.", Form.TIME, column="revoked_at")
     ] = FOREVER
+    recorded: Annotated[
+        datetime,
+        Field("When it was recorded, where it was decided.", Form.TIME, column="noted_at"),
+    ] = WHEN_LOADED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
