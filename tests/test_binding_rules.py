@@ -10,10 +10,29 @@ from partywall_analyzer.halves import NotConcerned
 from partywall_analyzer.model import SEVERAL
 from partywall_analyzer.rules import rules
 from partywall_analyzer.testing import Log
-from partywall_collector.registry import Credential, Record, Relation, Tenant
+from partywall_collector.registry import Approval, Credential, Record, Relation, Tenant, Tool
+
+
+def approval(id: str, **more: object) -> Approval:
+    """An approval of fjord for acme, one dataset and one request."""
+    fields: dict[str, object] = {
+        "tenant": "fjord",
+        "grantee": "acme",
+        "request": "one",
+        "datasets": ("crm/fjord/*",),
+        "valid_from": YEAR,
+    }
+    return Approval(id=id, **(fields | more))  # pyright: ignore[reportArgumentType]  # by name
+
 
 REGISTRY: list[Record] = [
-    *(Tenant(id=name) for name in ("acme", "fjord", "gate")),
+    *(Tenant(id=name) for name in ("acme", "fjord", "gate", *(f"t{n}" for n in range(8)))),
+    Tool(tool="query", operation="read", datasets=("crm/{customer}",)),
+    approval("CHG-bot", approver="bot@ACME"),
+    approval("CHG-ann", approver="ann@acme"),
+    approval("CHG-all", datasets=("crm/*", "*")),
+    approval("CHG-anybody", grantee="*", request="*"),
+    approval("CHG-one", grantee="*"),
     Credential(id="of-planner", tenant="acme", identity="agent:planner", issued=YEAR),
     Credential(id="of-anybody", tenant="acme", issued=YEAR),
     Relation(id="all", tenant="gate", grantee="acme", datasets=("tenant/gate",), valid_from=YEAR),
@@ -106,6 +125,114 @@ def _(log: Log, s: str) -> None:
     log.call("acme", session=s, request=s, credential="of-planner", failed=True)
 
 
+# --- identities --------------------------------------------------------------------------------
+
+
+def alone(log: Log, tenant: str, s: str, *, identity: str = "", **more: Any) -> None:
+    """A call of an identity of its own, named as the case, in a session of that name."""
+    log.call(tenant, session=s, request=s, identity=identity or s, **more)
+
+
+def unbound(log: Log, s: str, *, trace: int, session: str = "", request: str = "") -> None:
+    log.call("acme", trace=trace, session=session or f"{trace:032x}", request=request, identity=s)
+
+
+@case(f"{0x501:032x}", "unbound-session")  # where there is no session, its trace is named
+def _(log: Log, s: str) -> None:
+    unbound(log, s, trace=0x501)
+    unbound(log, s, trace=0x502)
+
+
+@case("in-a-session")
+def _(log: Log, s: str) -> None:
+    unbound(log, s, trace=0x503, session=s)
+
+
+@case("for-a-request")
+def _(log: Log, s: str) -> None:
+    unbound(log, s, trace=0x504, request=s)
+
+
+@case("silent", "silent-tool")
+def _(log: Log, s: str) -> None:
+    alone(log, "acme", s, tool="query")
+    alone(log, "acme", s, tool="query", at=9)
+
+
+@case("speaks-now-and-then")
+def _(log: Log, s: str) -> None:
+    alone(log, "acme", s, tool="query")
+    alone(log, "acme", s, tool="query", at=9, reads=["unlisted/1"])
+
+
+@case("has-nothing-to-say")
+def _(log: Log, s: str) -> None:
+    alone(log, "acme", s, tool="think")
+
+
+@case("silent-and-failed")
+def _(log: Log, s: str) -> None:
+    alone(log, "acme", s, tool="query", failed=True)
+
+
+def serves(log: Log, s: str, tenants: int, **more: Any) -> None:
+    """One identity reads for some tenants, each in a session of its own."""
+    for number in range(tenants):
+        session = f"{s}-{number}" if number else s
+        log.call(f"t{number}", session=session, request=session, identity=s, at=number, **more)
+
+
+@case("serves-eight", "uniform-privilege")
+def _(log: Log, s: str) -> None:
+    serves(log, s, 8)
+
+
+@case("serves-seven")
+def _(log: Log, s: str) -> None:
+    serves(log, s, 7)
+
+
+@case("serves-eight-under-approvals")
+def _(log: Log, s: str) -> None:
+    serves(log, s, 8, approval="CHG-one")
+
+
+@case("serves-eight-and-writes-for-seven")
+def _(log: Log, s: str) -> None:
+    serves(log, s, 7)
+    log.call("t7", session=f"{s}-7", request=s, identity=s, writes=["unlisted/1"])
+
+
+@case("approved-by-itself", "self-approval")
+def _(log: Log, s: str) -> None:
+    alone(log, "acme", s, identity="Bot@acme", approval="CHG-bot")
+
+
+@case("approved-by-the-one-who-asked", "self-approval")
+def _(log: Log, s: str) -> None:
+    alone(log, "acme", s, approval="CHG-ann", columns={"subject": "ann@acme"})
+
+
+@case("approved-by-another")
+def _(log: Log, s: str) -> None:
+    alone(log, "acme", s, approval="CHG-ann", columns={"subject": "bo@acme"})
+
+
+@case("approved-everything", "overbroad-approval")
+def _(log: Log, s: str) -> None:
+    alone(log, "acme", s, approval="CHG-all")
+
+
+@case("approved-for-everybody", "overbroad-approval")
+def _(log: Log, s: str) -> None:
+    alone(log, "acme", s, approval="CHG-anybody")
+
+
+@case("approved-one-thing")
+def _(log: Log, s: str) -> None:
+    alone(log, "acme", s, approval="CHG-one")
+
+
 # --- mixed-session -----------------------------------------------------------------------------
 
 
@@ -189,3 +316,21 @@ def test_a_mixed_session_is_one_open_finding(findings: Findings) -> None:
         three.for_tenant(SEVERAL)
     covered = only(findings, "two-tenants-by-contract", "mixed-session")
     assert (covered.verdict, covered.reasons) == (Verdict.AUTHORISED, ("relation.covers",))
+
+
+def test_what_is_about_all_tenants_is_the_operators(findings: Findings) -> None:
+    """One identity over many tenants has no half; it lists a call for each of them."""
+    found = only(findings, "serves-eight", "uniform-privilege")
+    assert (found.from_tenant, found.to_tenant) == (SEVERAL, SEVERAL)
+    assert len(found.calls) == 8
+    assert (found.verdict, found.severity) == (Verdict.INDETERMINATE, Severity.LOW)
+    assert found.subject == found.identity == "serves-eight"
+    with pytest.raises(NotConcerned):
+        found.for_tenant(SEVERAL)
+
+
+def test_an_approval_of_ones_own_is_unauthorised(findings: Findings) -> None:
+    """Whatever it covers; the sentence names it."""
+    found = only(findings, "approved-by-itself", "self-approval")
+    assert (found.verdict, found.severity) == (Verdict.UNAUTHORISED, Severity.MEDIUM)
+    assert "Approval CHG-bot was given by who relies on it" in found.title

@@ -77,6 +77,7 @@ class News:
                 "changed_parties": _parties(store, patterns),
                 "party_tenants": _distinct(row["tenant_id"] for row in parties),
                 "changed_requests": requests,
+                "changed_tools": _distinct(row["tool"] for row in records("tools")),
                 "renamed_tenants": renamed,
                 "changed_tenants": _distinct((*(row["tenant_id"] for row in grants), *renamed)),
             }

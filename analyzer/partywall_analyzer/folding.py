@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from partywall_analyzer.model import Candidate, Crossing, Ref
 from partywall_analyzer.observations import Call, Calls
+from partywall_analyzer.rules import rule
 from partywall_analyzer.spans import Span
 
 _FACTS = (
@@ -104,7 +105,10 @@ def _order(crossing: Crossing, call: Call) -> tuple[int, int]:
 
 
 def _by_call(candidate: Candidate, call: Call) -> Candidate:
-    return replace(candidate, **{name: getattr(call.facts, name) for name in _FACTS})
+    # The key that the finding is a function of stays: by it the ledger finds the finding again.
+    key = rule(candidate.rule).opens
+    told = {name: getattr(call.facts, name) for name in _FACTS if name != key}
+    return replace(candidate, **told)
 
 
 def _with(candidate: Candidate, crossings: Sequence[Crossing], count: int) -> Candidate:

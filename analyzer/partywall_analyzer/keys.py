@@ -13,8 +13,9 @@ class Key(StrEnum):
     SESSION = "session_id"
     TRACE = "trace_id"
     CREDENTIAL = "credential_id"
+    IDENTITY = "identity"
 
     @property
     def dirty(self) -> str:
         """The table of dirty keys of this kind."""
-        return f"dirty_{self.value.removesuffix('_id')}s"
+        return "dirty_identities" if self is Key.IDENTITY else f"dirty_{self.name.lower()}s"

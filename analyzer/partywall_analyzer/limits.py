@@ -25,6 +25,7 @@ class Limits:
 
     clock_skew: int = _limit(60, "seconds by which an approval may seem to be recorded too late")
     delegation_depth: int = _limit(5, "how many may act for one another, who acts included")
+    uniform_tenants: int = _limit(8, "for so many tenants an identity may not do the same")
 
     @classmethod
     def read(cls) -> "Limits":

@@ -32,18 +32,23 @@ _FROM_REGISTRY: Final = {
     "kind String, value String, owner String",
     "epochs": "one UInt8, at DateTime64(9, 'UTC'), n UInt32",
 }
-_DIRTY: Final = {"dirty_sessions": "session_id String", "dirty_credentials": "credential_id String"}
+_DIRTY: Final = {
+    "dirty_sessions": "session_id String",
+    "dirty_credentials": "credential_id String",
+    "dirty_identities": "identity String",
+}
 _NOTHING_NEW: Final = {"new_calls": list[int](), "changed_datasets": list[str]()}
 
 _OPENED: Final = ("open_spans", "open_calls_of_credentials")
 _DERIVED: Final = (
     *("meeting", "touches", "ignored", "telling", "held", "had", "mixed_traces"),
-    *("mixed_sessions", "credential_uses"),
+    *("mixed_sessions", "credential_uses", "deeds"),
 )
 """What rules read beside open calls and spans, in the order in which it is made."""
 
 _READ: Final = (
     *("calls", "spans", "calls_of_credentials", "touches", "held", "had", "mixed_traces"),
+    "deeds",
 )
 """What a rule reads its crossings from: if all that it names is empty, it finds none."""
 
@@ -96,6 +101,7 @@ class Tables:
             if self.news:
                 self._run("empty_calls")
                 find_dirty(self._store, self.news, self.names, self._run, self._open_calls)
+                self._run("dirty_identities")
             else:
                 self._values.judge_all()
             for name in ("known_credentials", *(_OPENED if self.news else ())):

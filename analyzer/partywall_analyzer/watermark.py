@@ -21,7 +21,10 @@ OVERLAP: Final = 600_000_000
 """Microseconds: a load that takes longer than this makes the next analysis a whole one."""
 
 TABLES: Final = {"spans": "loaded_at", "calls": "loaded_at"} | dict.fromkeys(
-    (*("tenants", "datasets", "parties", "relations", "approvals", "credentials", "sessions"),),
+    (
+        *("tenants", "datasets", "parties", "relations", "approvals", "credentials", "sessions"),
+        "tools",
+    ),
     "recorded_at",
 )
 """What findings follow from, and the column that holds the time of a load."""

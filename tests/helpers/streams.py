@@ -16,6 +16,7 @@ from partywall_collector.registry import (
     Relation,
     Session,
     Tenant,
+    Tool,
 )
 from partywall_collector.registry.load import write
 from partywall_collector.registry.model import WHEN_LOADED
@@ -26,7 +27,7 @@ CROWD = tuple(f"t{number}" for number in range(9))
 TICKS = 3
 TABLES = (
     *("spans", "calls", "ledger", "analyses", "tenants", "datasets", "parties", "relations"),
-    *("approvals", "credentials", "sessions"),
+    *("approvals", "credentials", "sessions", "tools"),
 )
 YEAR = START - timedelta(days=60)
 
@@ -122,6 +123,7 @@ class World:
             tenant=owner,
             grantee=grantee,
             request="*",
+            approver=self.random.choice(["somebody", f"spiffe://{owner}/agent"]),
             datasets=("*",),
             valid_from=YEAR,
             valid_until=until,
@@ -146,8 +148,9 @@ class World:
             Party(tenant=grantee, party_kind="email", pattern=f"*@supplier-{self._seed}.example"),
             Session(tenant=owner, request=f"R-{owner}", opened=YEAR, named=(self._parties[0],)),
             Tenant(id=third, name="Another name"),
+            Tool(tool=f"query-{self._seed}", datasets=("crm/{customer}",)),
         ]
-        return self.random.sample(changes, self.random.randint(3, 5))
+        return self.random.sample(changes, self.random.randint(4, 6))
 
     def _values(self, count: int = 2) -> list[int]:
         self._value += count
@@ -268,6 +271,11 @@ class World:
         self._call(one, at, policy="dlp", decision="deny", **own)
         self._call(one, at + 1, columns={"actor_chain": [f"spiffe://{other}/agent"] * 6}, **own)
         self._call(one, at + 2, credential=f"bound-{self._seed}", **own)
+        self._call(one, at, session=f"{self._value + 1:032x}", trace=self._value + 1, request="")
+        self._call(one, at + 1, tool=f"query-{self._seed}", **own)
+        self._value += 1
+        for tenant in self._crowd_of:
+            self._call(tenant, at, identity=f"roamer-{self._seed}", session=f"s-{tenant}-roamer")
         both = {"session": f"s-both-{self._seed}", "request": f"R-{one}"}
         for number, tenant in enumerate((one, other, one)):
             self._call(tenant, at + 3 + number, **both)

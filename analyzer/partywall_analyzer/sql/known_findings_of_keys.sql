@@ -14,6 +14,8 @@ FROM (
             AND trace_id IN (SELECT lower(hex(trace_id)) FROM {dirty_traces:Identifier}))
         OR (ledger.rule IN {rules_of_credentials:Array(String)}
             AND credential_id IN {dirty_credentials:Identifier})
+        OR (ledger.rule IN {rules_of_identities:Array(String)}
+            AND identity IN {dirty_identities:Identifier})
     GROUP BY finding_id
 )
 WHERE NOT newest.3
