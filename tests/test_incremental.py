@@ -67,6 +67,7 @@ MUTANTS = {
         "HAVING false AND (",
     ),
     "a changed record re-opens no call": ("dirty_traces_of_records", *NOTHING),
+    "a new call re-opens no identity": ("dirty_identities", *NOTHING),
     "a grant re-opens no finding": ("dirty_keys_of_tenants", "!= 'withdrawn'", "= 'nothing'"),
 }
 
