@@ -232,7 +232,9 @@ def _(log: Log, s: str) -> None:
 @case("carries-commonplace-values", "foreign-party")
 def _(log: Log, s: str) -> None:
     for number in range(9):
-        log.call(f"t{number}", session=f"{s}-{number}", values_out=[151, 152])
+        log.call(
+            f"t{number}", identity=f"agent:{number}", session=f"{s}-{number}", values_out=[151, 152]
+        )
     carry(log, s, [151, 152], [151, 152])
 
 

@@ -154,7 +154,13 @@ def _(log: Log, s: str) -> None:
 @case("relays-commonplace-values")
 def _(log: Log, s: str) -> None:
     for number in range(9):
-        log.call(f"t{number}", session=f"{s}-{number}", at=90, values_out=[291, 292])
+        log.call(
+            f"t{number}",
+            identity=f"agent:{number}",
+            session=f"{s}-{number}",
+            at=90,
+            values_out=[291, 292],
+        )
     relay(log, s, 291)
 
 
