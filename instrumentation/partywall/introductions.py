@@ -10,13 +10,13 @@ import struct
 from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
-from itertools import islice
+from itertools import islice, repeat
 from typing import Final, Literal, NamedTuple
 
 from partywall import attributes, identifiers
 from partywall.identifiers import Identifier, Kinds
 from partywall.passages import Passage, passages, strings
-from partywall.remembered import LONGEST, TEXTS, Found, identifiers_in, in_quotes
+from partywall.remembered import LONGEST, SHORT, TEXTS, Found, identifiers_in, in_quotes
 from partywall.terms import Hasher, lower
 
 MOST: Final = 128
@@ -26,9 +26,6 @@ MOST_RECORD_TERMS: Final = 256
 MOST_ARGUMENT_TERMS: Final = 64
 MOST_NAMES: Final = 64
 """Capitalised words of running text that may be names."""
-
-SHORT: Final = 256
-"""Characters up to which a passage is remembered; records have the same values again and again."""
 
 Rank = Literal["inside", "scalar", "outsider", "text"]
 """Where somebody stands: in a field that only the tenant or its provider writes, in a field of
@@ -78,6 +75,11 @@ Own = frozenset[tuple[str, str]]
 
 def own(arguments: str) -> Own:
     """What a call says itself: the identifiers in its arguments, and each of its strings."""
+    return _own(identifiers.in_force(), arguments)
+
+
+@lru_cache(maxsize=TEXTS)
+def _own(_kinds: Kinds, arguments: str) -> Own:
     named = (("user", lower(text)) for text in strings(arguments))
     return frozenset((*identifiers_in(identifiers.unescape(arguments)), *named))
 
@@ -131,8 +133,7 @@ def record_terms(
     terms: dict[tuple[int, int], None] = {}
     for record, whole, text, _field in said:
         if whole and record in records and 3 <= _size(text) <= 64:
-            for term in _field_terms(key, text):
-                terms[record, term] = None
+            terms |= dict.fromkeys(zip(repeat(record), _field_terms(key, text)))
             if len(terms) >= MOST_RECORD_TERMS:
                 break
     return list(terms)[:MOST_RECORD_TERMS]

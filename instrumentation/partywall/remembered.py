@@ -4,12 +4,14 @@ The client of a server, the server and the framework each carry the text of the 
 the same result, and each text is searched for more than one reason.
 """
 
+import re
 from collections.abc import Mapping
 from functools import lru_cache
+from itertools import chain
 from typing import Final
 
 from partywall import identifiers
-from partywall.identifiers import Identifier, Kinds
+from partywall.identifiers import BUILT_IN, Identifier, Kinds
 
 LONGEST: Final = 65_536
 """Characters up to which a text is remembered."""
@@ -17,7 +19,18 @@ LONGEST: Final = 65_536
 TEXTS: Final = 32
 """Texts that are remembered."""
 
+SHORT: Final = 256
+"""Characters up to which a piece of a text is remembered; records have the same values again."""
+
 Found = tuple[Identifier, ...]
+
+_LABEL = re.compile(
+    r"(?:ccount|CCOUNT|cct|CCT|[Aa]/[Cc])[ _.-]{0,2}(?:[Nn]um|NUM|[Nn]r|[Nn]o|NO|[Ii][Dd]|#)"
+    r"|onto(?:nummer|-?[Nn]r)"
+)
+_LABELS = ("ccount", "CCOUNT", "cct", "CCT", "/c", "/C", "onto")
+_TYPED = re.compile(r"[0-9@]|[.-][A-Za-z0-9-]")
+"""Every identifier of the table has one of these."""
 
 
 def identifiers_in(text: str) -> Found:
@@ -41,6 +54,35 @@ def _search(text: str) -> tuple[Found, Mapping[str, Found]]:
 
 def _searched(kinds: Kinds, text: str) -> tuple[Found, Mapping[str, Found]]:
     """Search a text once for both.
+
+    Of the kinds of the table only an account runs over a quote or the end of a line, behind its
+    label. In a text without one, what stands between them is searched piece by piece.
+    """
+    if kinds.declared or _has_label(text):
+        return _searched_whole(kinds, text)
+    quoted: dict[str, Found] = {}
+    for piece in text.replace("\n", '"').split('"'):
+        if piece not in quoted:
+            quoted[piece] = _of_piece(piece) if _TYPED.search(piece) else ()
+    return tuple(dict.fromkeys(chain.from_iterable(quoted.values()))), quoted
+
+
+def _has_label(text: str) -> bool:
+    """Whether there is the label of an account; most texts have no part of one."""
+    return any(part in text for part in _LABELS) and _LABEL.search(text) is not None
+
+
+def _of_piece(piece: str) -> Found:
+    return _of_short(piece) if len(piece) <= SHORT else tuple(BUILT_IN.find(piece))
+
+
+@lru_cache(maxsize=4096)
+def _of_short(piece: str) -> Found:
+    return tuple(BUILT_IN.find(piece))
+
+
+def _searched_whole(kinds: Kinds, text: str) -> tuple[Found, Mapping[str, Found]]:
+    """The same, where a match may run over a quote.
 
     No pattern looks at what stands around its match, but for the edge of a word, and a quote is as
     good an edge as an end of the text. So only a match that runs over a quote can differ.

@@ -8,16 +8,19 @@ import hashlib
 import hmac
 import re
 from collections.abc import Iterable
-from functools import lru_cache, partial
 
 SHORTEST = 3
 """Bytes; what is shorter is no term."""
+
+WORDS = 8192
+"""Words whose hashes are remembered."""
 
 # A word with the marks that hold names together, then the parts between those marks.
 JOINED = r"[^\x00-\x20!-,/:-@\[-^`{-~]+"
 PARTS = r"[^\x00-\x20!-/:-@\[-`{-~]+"
 MARKS = "-._"
 
+_TOO_SHORT = 0
 _JOINED = re.compile(JOINED)
 _PARTS = re.compile(PARTS)
 _MARK = re.compile(f"[{MARKS}]")
@@ -58,7 +61,7 @@ class Hasher:
 
     def __init__(self, key: bytes) -> None:
         self._secret = hmac.digest(key, b"terms", hashlib.sha256)
-        self._hashed = partial(_hashed, self._secret)
+        self._known: dict[str, tuple[int, ...]] = {}
 
     def term(self, word: str) -> int:
         """Return the hash of one word."""
@@ -70,18 +73,28 @@ class Hasher:
 
     def of_words(self, text: str) -> list[int]:
         """Return the hashes of `words(text)`; those of each word are remembered."""
-        found = list(map(self._hashed, _JOINED.findall(lower(text))))
-        wholes = [whole for whole, _ in found if whole]
-        return list(dict.fromkeys((*wholes, *(part for _, parts in found for part in parts))))
+        found: dict[int, None] = {}
+        parts: list[int] = []
+        for word in _JOINED.findall(lower(text)):
+            hashes = self._known.get(word) or self._learn(word)
+            found[hashes[0]] = None
+            if len(hashes) > 1:
+                parts += hashes[1:]
+        if parts:
+            found |= dict.fromkeys(parts)
+        found.pop(_TOO_SHORT, None)
+        return list(found)
+
+    def _learn(self, joined: str) -> tuple[int, ...]:
+        """The hash of a word without marks around it, then those of its parts."""
+        if len(self._known) >= WORDS:
+            self._known.clear()
+        whole, parts = _cut(joined)
+        hashes = (self.term(whole) if whole else _TOO_SHORT, *map(self.term, parts))
+        self._known[joined] = hashes
+        return hashes
 
 
 def _term(secret: bytes, word: str) -> int:
     digest = hashlib.sha256(secret + word.encode("utf-8", "surrogatepass")).digest()
     return int.from_bytes(digest[:8], "little")
-
-
-@lru_cache(maxsize=8192)
-def _hashed(secret: bytes, joined: str) -> tuple[int, tuple[int, ...]]:
-    """The hash of a word without marks around it (0 if it is too short), and of its parts."""
-    whole, parts = _cut(joined)
-    return _term(secret, whole) if whole else 0, tuple(_term(secret, part) for part in parts)
