@@ -121,7 +121,19 @@ def _(log: Log, s: str) -> None:
 
 @case("relays-what-was-put-there-later")
 def _(log: Log, s: str) -> None:
-    relay(log, s, 231, put_at=55)
+    relay(log, s, 231, put_at=115)
+
+
+@case("relays-by-clocks-that-differ", "relay")
+def _(log: Log, s: str) -> None:
+    home: dict[str, Any] = {"session": f"{s}-home", "values_out": [235, 236]}
+    log.call("fjord", at=76, reads=["crm/fjord/1"], **home)
+    home = {"session": f"{s}-home", "values_in": [235, 236]}
+    log.call("fjord", at=79, writes=["scratch/board"], **home)
+    run = log.agent("acme", session=s, request=s, at=40, lasts=30)
+    own: dict[str, Any] = {"session": s, "request": s, "parent": run}
+    log.call("acme", at=50, reads=["scratch/board"], values_out=[235, 236], **own)
+    log.call("acme", at=60, writes=["crm/acme/2"], values_in=[235, 236], **own)
 
 
 @case("relays-from-another-board")
@@ -207,6 +219,17 @@ def _(log: Log, s: str) -> None:
 @case("is-given-a-row-that-shares-a-value")
 def _(log: Log, s: str) -> None:
     answer(log, s, 321, more=(322, 323))
+
+
+@case("is-given-a-row-of-another-among-own", "tenant-mismatch")
+def _(log: Log, s: str) -> None:
+    row: dict[str, Any] = {
+        "session": f"{s}-home",
+        "reads": ["crm/fjord/1"],
+        "columns": {"server": "crm-pool"},
+    }
+    log.call("fjord", values_out=[326], **row)
+    answer(log, s, 325, more=(326, 327, 328, 329))
 
 
 @case("is-given-a-row-that-it-knew")

@@ -31,6 +31,10 @@ DRAWN: Final = 8
 _WORST: Final = (Verdict.UNAUTHORISED, Verdict.INDETERMINATE, Verdict.AUTHORISED)
 
 
+SKEW: Final = 60 * 10**9
+"""By how much the clocks of two traces may differ, if values prove what came first: nanoseconds."""
+
+
 def shown(candidate: Candidate) -> Sequence[Crossing]:
     """The crossings whose traces are needed: each one of a flow, else the first."""
     return candidate.crossings if rule(candidate.rule).direct is None else candidate.crossings[:1]
@@ -84,6 +88,8 @@ class Assembler:
                 yield _Woven(part, crossing, None, the_rule.direct)
             elif crossing.source:
                 witness = self._weave(crossing).witness(crossing.source, crossing.call)
+                if not witness and crossing.carried and _far(crossing):
+                    witness = self._later(crossing).witness(crossing.source, crossing.call)
                 if witness:
                     yield _Woven(part, crossing, witness, witness.proof)
 
@@ -94,6 +100,20 @@ class Assembler:
             spans = [span for trace in traces for span in self._spans.get(trace, [])]
             self._weaves[traces] = Weave(spans, commonplace=self._ignored)
         return self._weaves[traces]
+
+    def _later(self, crossing: Crossing) -> Weave:
+        """The traces of a crossing, with the clock of the later one put forward."""
+        refs = (crossing.call, crossing.source or crossing.call)
+        return Weave(
+            (
+                replace(span, start=span.start + SKEW, end=span.end + SKEW)
+                if span.trace_id == crossing.call.trace_id
+                else span
+                for trace in sorted({ref.trace_id for ref in refs})
+                for span in self._spans.get(trace, [])
+            ),
+            commonplace=self._ignored,
+        )
 
     def _told(self, the_rule: Rule, kept: Sequence[_Woven], best: _Woven) -> Finding:
         part, crossing = best.part, best.crossing
@@ -177,6 +197,11 @@ class Assembler:
             suspect="attestation.claimed" in judgement.reasons,
             ceiling=the_rule.ceiling,
         )
+
+
+def _far(crossing: Crossing) -> bool:
+    """Whether the two ends are in different traces, so that their clocks may differ."""
+    return crossing.source is not None and crossing.source.trace_id != crossing.call.trace_id
 
 
 def _with_agent(candidate: Candidate, above: Sequence[Span]) -> Candidate:

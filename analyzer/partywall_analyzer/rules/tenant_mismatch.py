@@ -3,8 +3,9 @@
 Why: a server that serves several tenants can mix up its answers; the claim of the call is right,
 and the data is not.
 
-It is shown by fingerprints: more than half of the identifiers in the answer had come from another
-tenant's data before, out of the same server, and this tenant had never held them.
+It is shown by fingerprints: more than half of the identifiers in the answer, or two and at least a
+third, had come from another tenant's data before, out of the same server, and this tenant had never
+held them.
 
 What it does not see: answers without identifiers, calls without a server name, and values held by
 more than eight tenants. Whoever was first given a value is taken for its owner, so a mix-up before

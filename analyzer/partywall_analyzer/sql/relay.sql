@@ -1,5 +1,6 @@
 -- Calls that move a value on which was first read from A's data, was then written to a dataset by
--- another session, and was first seen in this session when it was read from there.
+-- another session, and was first seen in this session when it was read from there. The clocks of two
+-- sessions may differ: a value that was read up to a minute before it was written was read after it.
 WITH
     origins AS (
         SELECT
@@ -33,21 +34,39 @@ WITH
         SELECT value, dataset, session_id, start_time, end_time
         FROM {held:Identifier}
         WHERE NOT came_out AND NOT is_read AND dataset != ''),
+    first_writes AS (
+        SELECT
+            value, dataset, groupArraySorted(9)((end_time, start_time, session_id)) AS firsts
+        FROM written GROUP BY value, dataset),
     passed AS (
         SELECT
             arrival.value AS value, arrival.session_id AS session_id, arrival.came_at AS came_at,
-            arrival.keeper AS keeper, writer.start_time AS written_at
+            arrival.keeper AS keeper, writer.start_time AS written_at, 0 AS slack
         FROM (
             SELECT * FROM arrivals WHERE first_from != '' AND first_from NOT IN {commons:Identifier}
         ) AS arrival
         ASOF INNER JOIN written AS writer
             ON writer.value = arrival.value AND writer.dataset = arrival.first_from
             AND arrival.came_at >= writer.end_time
-        WHERE writer.session_id != arrival.session_id),
+        WHERE writer.session_id != arrival.session_id
+        UNION ALL
+        SELECT value, session_id, came_at, keeper, early.2 AS written_at, 60 AS slack
+        FROM (
+            SELECT
+                arrival.value AS value, arrival.session_id AS session_id,
+                arrival.came_at AS came_at, arrival.keeper AS keeper,
+                arrayFirst(write -> write.3 != arrival.session_id, writes.firsts) AS early
+            FROM arrivals AS arrival
+            INNER JOIN first_writes AS writes
+                ON writes.value = arrival.value AND writes.dataset = arrival.first_from
+            WHERE arrival.first_from NOT IN {commons:Identifier}
+        )
+        WHERE early.3 != '' AND early.1 > came_at AND early.1 <= came_at + toIntervalSecond(60)),
     brought AS (
         SELECT
             p.value AS what, p.session_id AS within, p.came_at AS came_at,
-            p.keeper AS keeper, source.owner AS holder, p.had_first AS had_first,
+            p.keeper AS keeper, source.owner AS holder,
+            p.had_first - toIntervalSecond(p.slack) AS had_first,
             source.dataset AS place, lower(hex(source.trace_id)) AS trace,
             lower(hex(source.span_id)) AS span, source.end_time AS had_at
         FROM (

@@ -1,5 +1,5 @@
--- Reads of a tenant's own data whose answer holds mostly values that the same server had given out
--- from the data of one other tenant, and that this tenant had never shown before.
+-- Reads of a tenant's own data whose answer holds values that the same server had given out from the
+-- data of one other tenant, and that this tenant had never shown before: most of it, or a third.
 WITH
     origins AS (
         SELECT
@@ -40,3 +40,4 @@ FROM (
 )
 GROUP BY tenant_id, theirs, dataset, act, trace_id, span_id, start_time, session_id
 HAVING 2 * uniqExact(value) > any(n_out)
+    OR (uniqExact(value) > 1 AND 3 * uniqExact(value) >= any(n_out))
