@@ -60,6 +60,11 @@ MUTANTS = {
         f"WHERE ({{everything:Bool}} OR {NEW}) AND arrayExists",
     ),
     "a late span without a call re-opens nothing": ("dirty_traces", "FROM spans\n", "FROM calls\n"),
+    "a late span that others link to re-opens none of them": (
+        "dirty_traces",
+        "notEmpty(links) AND",
+        "false AND",
+    ),
     "a value that is new to others re-opens nobody": ("dirty_sessions_of_values", *NOTHING),
     "a value that comes to prove nothing re-opens nobody": (
         "changed_values",

@@ -142,6 +142,18 @@ def _(log: Log, s: str) -> None:
     log.agent("acme", session=s, request=s, parent=run, at=5)
 
 
+@case("hands-off-over-a-queue", "handoff")
+def _(log: Log, s: str) -> None:
+    run = log.agent("gate", session=f"{s}-home", request=s)
+    log.agent("fjord", at=5, session=s, request=s, links=[run])
+
+
+@case("goes-on-over-a-queue")
+def _(log: Log, s: str) -> None:
+    run = log.agent("fjord", session=f"{s}-home", request=s)
+    log.agent("fjord", at=5, session=s, request=s, links=[run])
+
+
 @case("hands-off-under-a-full-grant", "handoff")
 def _(log: Log, s: str) -> None:
     run = log.agent("t0", session=s, request=s)

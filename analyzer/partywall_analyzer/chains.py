@@ -223,7 +223,8 @@ def _credential(canvas: Canvas, told: Told, sink: Span, node: Node) -> None:
 def _handoff(canvas: Canvas, told: Told, weave: Weave, sink: Span) -> None:
     above = weave.ancestors(sink.ref)
     child = _approach(canvas, sink, above)
-    if above:
-        parent = _step(canvas, above[-1])
+    starter = above[-1] if above else told.source
+    if starter:
+        parent = _step(canvas, starter)
         canvas.hop(parent, child, "handed off", Proof.P1, sink)
         canvas.cross(parent, child)

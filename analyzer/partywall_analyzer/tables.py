@@ -42,7 +42,7 @@ _NOTHING_NEW: Final = {"new_calls": list[int](), "changed_datasets": list[str]()
 _OPENED: Final = ("open_spans", "open_calls_of_credentials")
 _DERIVED: Final = (
     *("meeting", "touches", "ignored", "telling", "held", "had", "mixed_traces"),
-    *("mixed_sessions", "credential_uses", "deeds"),
+    *("mixed_sessions", "linked", "credential_uses", "deeds"),
 )
 """What rules read beside open calls and spans, in the order in which it is made."""
 

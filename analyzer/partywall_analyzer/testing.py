@@ -111,6 +111,7 @@ class Log:
         principal: str = "",
         scope: str = "",
         kind: int = 0,
+        links: Sequence[Ref] = (),
     ) -> tuple[Ref, dict[str, Any]]:
         number, self._next = self._next, self._next + 1
         trace_id = parent.trace_id if parent and trace is None else f"{trace or number:032x}"
@@ -135,6 +136,16 @@ class Log:
             "attestation": attestation,
             "scope_name": scope,
             "span_kind": kind,
+            "links": [
+                {
+                    "trace_id": bytes.fromhex(link.trace_id),
+                    "span_id": bytes.fromhex(link.span_id),
+                    "trace_state": "",
+                    "attributes": {},
+                    "attribute_types": {},
+                }
+                for link in links
+            ],
         }
         self._spans.append(row)
         return ref, row

@@ -73,6 +73,7 @@ class World:
         for _ in range(4):
             self.random.choice(plants)()
         self._observe()
+        self._link()
 
     def ticks(self) -> list[Tick]:
         """What arrives between two analyses, several times."""
@@ -186,6 +187,18 @@ class World:
         top = self._log.call(one, at=71, lasts=3, parent=run, scope="framework", **own)
         own["approval"] = f"CHG-{self._seed}"
         self._log.call(one, at=72, parent=top, scope="server", kind=2, **own)
+
+    def _link(self) -> None:
+        """A run of one tenant that is started by a run of another one, over a queue."""
+        one, other = self._tenants[:2]
+        for late, early in (("-late", "-early"), ("-early", "-late")):
+            ours: dict[str, Any] = {"session": f"s-{one}-{self._seed}{late}", "request": f"R-{one}"}
+            theirs: dict[str, Any] = {
+                "session": f"s-{other}-{self._seed}{early}",
+                "request": f"R-{other}",
+            }
+            run = self._log.agent(one, at=80, **ours)
+            self._log.agent(other, at=85, links=[run], **theirs)
 
     def _visit(self) -> None:
         """A foreign dataset and a foreign party."""

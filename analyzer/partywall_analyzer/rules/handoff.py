@@ -3,9 +3,11 @@
 Why: an agent hands its work, and what it knows, to an agent of another tenant, or the tenant is
 switched inside a run.
 
+It is read off a span and its parent, or off one that begins a trace and the span that it links to.
+
 What it does not see: a hand-off whose parent span is lost, one through a queue that starts a new
-trace, and a sub-agent that keeps the tenant of its parent while it works on another's data (that is
-`foreign-dataset`).
+trace without a link, and a sub-agent that keeps the tenant of its parent while it works on the data
+of another (that is `foreign-dataset`).
 """
 
 from typing import Final
@@ -26,5 +28,5 @@ RULE: Final = Rule(
     ceiling=Severity.HIGH,
     direct=Proof.P1,
     covered_by=Cover.RUN,
-    grounds="the parent of the span",
+    grounds="what started the span",
 )
