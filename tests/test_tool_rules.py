@@ -11,6 +11,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+import partywall
 from partywall import attributes, conventions, settings, tool_rules
 from partywall.errors import InstrumentError
 from partywall.facts import FactsExporter
@@ -142,6 +143,43 @@ def test_what_a_span_says_itself_counts_more(rules: Path) -> None:
     span = exported(own | {"gen_ai.tool.call.arguments": '{"to": "ann@example.com"}'})
     kept = {name: span.attributes[name] for name in own}
     assert (kept, span.attributes[attributes.OPERATION]) == (own, "send")
+
+
+def test_a_decorated_function_follows_the_rules_where_it_is_silent(
+    rules: Path, memory: InMemorySpanExporter
+) -> None:
+    """Its arguments are on no span; what the decorator says itself counts more."""
+    rule = {
+        "tool": "mail",
+        "operation": "send",
+        "datasets": ["box/{to}", "log/{day}"],
+        "party": {"kind": "email", "arguments": ["to"]},
+    }
+    rules.write_text(json.dumps({"tools": [rule]}))
+
+    @partywall.tool(name="mail")
+    def ruled(to: list[str], day: str = "monday", body: object = None) -> str:
+        return "sent"
+
+    @partywall.tool(name="mail", dataset="own/{to}", operation="write")
+    def own(to: str) -> str:
+        return "sent"
+
+    with partywall.session(tenant="acme"):
+        ruled(["Ann@Example.com", "bob@example.com"], body=object())
+        own(to="ann@example.com")
+    by_rule, by_itself, _close = memory.get_finished_spans()
+    said = dict(by_rule.attributes or {})
+    assert said[attributes.PARTY_ID] == ("ann@example.com", "bob@example.com")
+    assert said[attributes.DATASET_ID] == 'box/["Ann@Example.com","bob@example.com"]'
+    assert said[attributes.DATASET_OPERATION] == "send"
+    assert [(e.attributes or {})[attributes.DATASET_ID] for e in by_rule.events] == ["log/monday"]
+    said = dict(by_itself.attributes or {})
+    assert (said[attributes.DATASET_ID], said[attributes.DATASET_OPERATION]) == (
+        "own/ann@example.com",
+        "write",
+    )
+    assert said[attributes.PARTY_ID] == "ann@example.com"
 
 
 def test_facts_say_which_fields_outsiders_write(

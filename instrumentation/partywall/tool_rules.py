@@ -38,6 +38,12 @@ class ToolRule:
     writers: Writers = NOBODY
     """Who writes the fields of its result."""
 
+    @property
+    def arguments(self) -> frozenset[str]:
+        """The arguments that it reads."""
+        filled = _PLACEHOLDER.findall("".join((self.operation, *self.datasets)))
+        return frozenset((*filled, *self.party_arguments))
+
     def done(self, arguments: "Arguments") -> str:
         """What the call does; `{op}` takes it from the argument `op`."""
         named = _PLACEHOLDER.fullmatch(self.operation)

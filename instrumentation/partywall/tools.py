@@ -7,9 +7,10 @@ came back is content and no part of it: keyed fingerprints of the identifiers in
 import inspect
 import logging
 import re
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any, Final, ParamSpec, TypeVar, cast, get_args, overload
+from functools import cached_property
+from typing import Any, Final, NamedTuple, ParamSpec, TypeVar, cast, get_args, overload
 
 from opentelemetry import context as context_api
 from opentelemetry import trace
@@ -34,7 +35,7 @@ from partywall.errors import BindingError
 from partywall.facts import add_values
 from partywall.fingerprint_keys import in_force
 from partywall.sessions import current_session
-from partywall.tool_rules import MOST_PARTIES, PARTY_KINDS
+from partywall.tool_rules import MOST_PARTIES, PARTY_KINDS, Arguments, ToolRule
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -111,6 +112,15 @@ def dataset(id: str, operation: Operation = "read") -> None:
         )
 
 
+class _Call(NamedTuple):
+    """What one call does, to which datasets, and whom it reaches."""
+
+    operation: str
+    datasets: tuple[str, ...]
+    parties: tuple[str, ...]
+    party_kind: str
+
+
 class _Tool:
     """What the decorator knows about one function."""
 
@@ -145,8 +155,8 @@ class _Tool:
                 f"party_kind={party_kind!r} is not one of {', '.join(map(repr, PARTY_KINDS))}"
             )
         self.operation = operation or ("read" if dataset else "send" if party else "")
-        is_template = _PLACEHOLDER.search(self.dataset + self.party)
-        self._signature = inspect.signature(function) if is_template else None
+        self._function = function
+        self._is_template = bool(_PLACEHOLDER.search(self.dataset + self.party))
         self._check_template()
         self._span_name = f"execute_tool {self.name}"
         self._attributes = {
@@ -165,14 +175,13 @@ class _Tool:
                 "open partywall.session(tenant=...) around the agent's run"
             )
         current = trace.get_current_span()
-        values = self._bound(args, kwargs)
-        dataset_id = self._dataset_id(values)
+        call = self._call(args, kwargs)
         said = [value for value in (*args, *kwargs.values()) if fingerprints.is_said(value)]
-        facts = self._facts(values, said)
+        facts = self._facts(call, said)
         context = context_api.set_value(_ARGUMENTS, said)
         if self._is_framework_span(current):
-            return self._annotating(current, context, dataset_id, facts)
-        return self._span(context, dataset_id, facts)
+            return self._annotating(current, context, call, facts)
+        return self._span(context, call, facts)
 
     def returned(self, context: Context, result: object) -> None:
         """Take the fingerprints of what a call returned, and whom it brings in."""
@@ -197,12 +206,38 @@ class _Tool:
         except Exception:  # nothing of ours may break the tool
             span.set_attribute(attributes.VALUES_MISSING, "error")
 
-    def _facts(self, values: dict[str, Any], said: list[Any]) -> dict[str, AttributeValue]:
+    def _call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> _Call:
+        """What one call touches: as the decorator says, and where it is silent, the registry."""
+        rule = tool_rules.rule_of(self.name)
+        values = self._bound(args, kwargs) if self._is_template or rule else {}
+        dataset_id = self._filled("dataset", self.dataset, values)[:LONGEST_ID]
+        said = _Call(
+            self.operation,
+            (dataset_id,) if dataset_id else (),
+            tuple(self._parties(values)),
+            self.party_kind,
+        )
+        return self._ruled(rule, said, values) if rule else said
+
+    def _ruled(self, rule: ToolRule, said: _Call, values: dict[str, Any]) -> _Call:
+        given = {name: values[name] for name in rule.arguments if name in values}
+        arguments = Arguments(fingerprints.as_json(given))
+        operation = said.operation or rule.done(arguments)
+        if not self.dataset:
+            accesses = rule.accesses(arguments, operation)
+            said = said._replace(datasets=tuple(access.dataset for access in accesses))
+        if not self.party:
+            parties = tuple(rule.parties(arguments))
+            said = said._replace(parties=parties, party_kind=rule.party_kind)
+        return said._replace(operation=operation)
+
+    def _facts(self, call: _Call, said: list[Any]) -> dict[str, AttributeValue]:
         """The party, the fingerprints of the arguments and the terms in them."""
         facts: dict[str, AttributeValue] = {}
-        if parties := self._parties(values):
-            facts[attributes.PARTY_KIND] = self.party_kind
-            facts[attributes.PARTY_ID] = parties[0] if len(parties) == 1 else parties
+        if call.parties:
+            facts[attributes.PARTY_KIND] = call.party_kind
+            one = len(call.parties) == 1
+            facts[attributes.PARTY_ID] = call.parties[0] if one else call.parties
         keys = in_force()
         if isinstance(keys, str):
             facts[attributes.VALUES_MISSING] = keys
@@ -220,17 +255,19 @@ class _Tool:
 
     @contextmanager
     def _span(
-        self, context: Context, dataset_id: str, found: dict[str, AttributeValue]
+        self, context: Context, call: _Call, found: dict[str, AttributeValue]
     ) -> Generator[Context]:
         facts = self._attributes | found
-        if dataset_id:
-            facts[attributes.DATASET_ID] = dataset_id
-            facts[attributes.DATASET_OPERATION] = self.operation
-        elif self.operation:
-            facts[attributes.OPERATION] = self.operation
+        if call.datasets:
+            facts[attributes.DATASET_ID] = call.datasets[0]
+            facts[attributes.DATASET_OPERATION] = call.operation
+        elif call.operation:
+            facts[attributes.OPERATION] = call.operation
         span = _tracer.start_span(self._span_name, kind=SpanKind.INTERNAL, attributes=facts)
+        for dataset_id in call.datasets[1:]:
+            _add_access(span, dataset_id, call.operation)
         try:
-            self._ask_policy(span, dataset_id, found)
+            self._ask_policy(span, call)
             yield trace.set_span_in_context(span, context)
         except BaseException as error:
             _record(span, error)
@@ -240,31 +277,31 @@ class _Tool:
 
     @contextmanager
     def _annotating(
-        self, span: Span, context: Context, dataset_id: str, facts: dict[str, AttributeValue]
+        self, span: Span, context: Context, call: _Call, facts: dict[str, AttributeValue]
     ) -> Generator[Context]:
-        if dataset_id:
-            _add_access(span, dataset_id, self.operation)
-        elif self.operation:
-            span.set_attribute(attributes.OPERATION, self.operation)
+        for dataset_id in call.datasets:
+            _add_access(span, dataset_id, call.operation)
+        if call.operation and not call.datasets:
+            span.set_attribute(attributes.OPERATION, call.operation)
         span.set_attributes(facts)
         try:
-            self._ask_policy(span, dataset_id, facts)
+            self._ask_policy(span, call)
             yield trace.set_span_in_context(span, context)
         except BaseException as error:
             _record(span, error)
             raise
 
-    def _ask_policy(self, span: Span, dataset_id: str, facts: Mapping[str, AttributeValue]) -> None:
-        parties = facts.get(attributes.PARTY_ID, ())
-        policies.check(
-            tool=self.name,
-            # Where the template could not be filled in, no policy takes it for a call without one.
-            dataset=dataset_id or self.dataset,
-            operation=self.operation,
-            parties=(parties,) if isinstance(parties, str) else cast(Sequence[str], parties),
-            policy=self.policy,
-            span=span,
-        )
+    def _ask_policy(self, span: Span, call: _Call) -> None:
+        # Where the template could not be filled in, no policy takes it for a call without one.
+        for dataset_id in call.datasets or (self.dataset,):
+            policies.check(
+                tool=self.name,
+                dataset=dataset_id,
+                operation=call.operation,
+                parties=call.parties,
+                policy=self.policy,
+                span=span,
+            )
 
     def _is_framework_span(self, span: Span) -> bool:
         """Whether the framework has opened a span for this very call already."""
@@ -280,22 +317,17 @@ class _Tool:
         )
 
     def _bound(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
-        """The arguments by name, where a template needs them."""
-        if self._signature is None:
-            return {}
+        """The arguments by name, where a template or a rule needs them."""
         try:
             bound = self._signature.bind(*args, **kwargs)
-        except TypeError:
-            return {}  # wrong arguments: the call itself will say so
+        except (TypeError, ValueError):
+            return {}  # wrong arguments, of which the call itself will say so; or no signature
         bound.apply_defaults()
         values = dict(bound.arguments)
         for parameter in self._signature.parameters.values():
             if parameter.kind is inspect.Parameter.VAR_KEYWORD:
                 values.update(values.pop(parameter.name, {}))
         return values
-
-    def _dataset_id(self, values: dict[str, Any]) -> str:
-        return self._filled("dataset", self.dataset, values)[:LONGEST_ID]
 
     def _parties(self, values: dict[str, Any]) -> list[str]:
         """Whom the call reaches; each item of a list is one text."""
@@ -323,8 +355,12 @@ class _Tool:
             log.warning("%s: %s=%r could not be filled in", self._span_name, what, template)
             return ""
 
+    @cached_property
+    def _signature(self) -> inspect.Signature:
+        return inspect.signature(self._function)
+
     def _check_template(self) -> None:
-        if self._signature is None:
+        if not self._is_template:
             return
         parameters = self._signature.parameters
         if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values()):
