@@ -10,7 +10,15 @@ from partywall_analyzer.halves import NotConcerned
 from partywall_analyzer.model import SEVERAL
 from partywall_analyzer.rules import rules
 from partywall_analyzer.testing import Log
-from partywall_collector.registry import Approval, Credential, Record, Relation, Tenant, Tool
+from partywall_collector.registry import (
+    Approval,
+    Credential,
+    DatasetOwner,
+    Record,
+    Relation,
+    Tenant,
+    Tool,
+)
 
 
 def approval(id: str, **more: object) -> Approval:
@@ -26,7 +34,9 @@ def approval(id: str, **more: object) -> Approval:
 
 
 REGISTRY: list[Record] = [
-    *(Tenant(id=name) for name in ("acme", "fjord", "gate", *(f"t{n}" for n in range(8)))),
+    *(Tenant(id=name) for name in ("acme", "fjord", "gate", *(f"t{n}" for n in range(9)))),
+    *(DatasetOwner(pattern=f"crm/{name}/*", owner=name) for name in ("acme", "t0")),
+    DatasetOwner(pattern="docs/*", ownership="commons"),
     Tool(tool="query", operation="read", datasets=("crm/{customer}",)),
     approval("CHG-bot", approver="bot@ACME"),
     approval("CHG-ann", approver="ann@acme"),
@@ -233,6 +243,47 @@ def _(log: Log, s: str) -> None:
     alone(log, "acme", s, approval="CHG-one")
 
 
+# --- widespread-value --------------------------------------------------------------------------
+
+
+def spread(log: Log, s: str, value: int, *, over: int = 9, first: str = "crm/acme/1") -> None:
+    """A value is read from one place, and then put to use for so many others."""
+    log.call("acme", session=s, request=s, reads=[first], values_out=[value], identity=s)
+    for number in range(over):
+        name = f"{s}-{number}"
+        log.call(
+            f"t{number}", at=10 + number, values_in=[value], session=name, request=s, identity=name
+        )
+
+
+@case("sprays-0", "widespread-value")  # the session of the first holder
+def _(log: Log, s: str) -> None:
+    spread(log, "sprays", 9_001)
+
+
+@case("sprays-over-eight")
+def _(log: Log, s: str) -> None:
+    spread(log, s, 9_002, over=8)
+
+
+@case("sprays-what-a-commons-gave")
+def _(log: Log, s: str) -> None:
+    spread(log, s, 9_003, first="docs/1")
+
+
+@case("sprays-what-they-keep-themselves")
+def _(log: Log, s: str) -> None:
+    spread(log, s, 9_004)
+    log.call(
+        "t0", session=f"{s}-own", request=s, reads=["crm/t0/1"], values_out=[9_004], identity=s
+    )
+
+
+@case("sprays-what-nobody-keeps")
+def _(log: Log, s: str) -> None:
+    spread(log, s, 9_005, first="unlisted/1")
+
+
 # --- mixed-session -----------------------------------------------------------------------------
 
 
@@ -334,3 +385,13 @@ def test_an_approval_of_ones_own_is_unauthorised(findings: Findings) -> None:
     found = only(findings, "approved-by-itself", "self-approval")
     assert (found.verdict, found.severity) == (Verdict.UNAUTHORISED, Severity.MEDIUM)
     assert "Approval CHG-bot was given by who relies on it" in found.title
+
+
+def test_a_widespread_value_names_where_it_was_read_first(findings: Findings) -> None:
+    """One finding a value, open, with the first call of each holder."""
+    found = next(f for each in findings.values() for f in each if f.rule == "widespread-value")
+    assert (found.from_tenant, found.to_tenant, len(found.calls)) == ("acme", SEVERAL, 9)
+    assert (found.verdict, found.severity) == (Verdict.INDETERMINATE, Severity.LOW)
+    assert int(found.subject, 16) == 9_001
+    assert "read from crm/acme/1 of acme" in found.sentence
+    assert found.for_tenant("acme").to_tenant == "another-tenant"

@@ -126,6 +126,8 @@ def _dirty_keys_of_tenants(store: Store, news: News, names: Mapping[str, Any]) -
         found = {row[key] for row in cited if opens.get(row["rule"]) is key}
         if key is Key.TRACE:
             found = {bytes.fromhex(trace) for trace in found}
+        elif key is Key.VALUE:
+            found = {int(value, 16) for value in found}
         store.insert(names[key.dirty], [{key.value: name} for name in found])
 
 

@@ -165,7 +165,8 @@ class Speaker:
         question = "Against which asset"
         candidate = told.candidate
         owner = self.tenant(candidate.to_tenant)
-        if candidate.rule in ("relay", "tenant-mismatch"):
+        elsewhere = told.source_dataset and not candidate.dataset and not candidate.party
+        if candidate.rule in ("relay", "tenant-mismatch") or elsewhere:
             known = self._registry.owner(told.source_dataset)
             proof = (
                 f"registry: {clean(known.pattern)} is {self._owner(candidate)}'s" if known else ""

@@ -14,8 +14,14 @@ class Key(StrEnum):
     TRACE = "trace_id"
     CREDENTIAL = "credential_id"
     IDENTITY = "identity"
+    VALUE = "value"
+
+    @property
+    def plural(self) -> str:
+        """Many keys of this kind."""
+        return "identities" if self is Key.IDENTITY else f"{self.name.lower()}s"
 
     @property
     def dirty(self) -> str:
-        """The table of dirty keys of this kind."""
-        return "dirty_identities" if self is Key.IDENTITY else f"dirty_{self.name.lower()}s"
+        """The table of dirty keys of this kind; of values, of those that many tenants hold."""
+        return "wide_values" if self is Key.VALUE else f"dirty_{self.plural}"

@@ -36,19 +36,20 @@ _DIRTY: Final = {
     "dirty_sessions": "session_id String",
     "dirty_credentials": "credential_id String",
     "dirty_identities": "identity String",
+    "wide_values": "value UInt64",
 }
 _NOTHING_NEW: Final = {"new_calls": list[int](), "changed_datasets": list[str]()}
 
 _OPENED: Final = ("open_spans", "open_calls_of_credentials")
 _DERIVED: Final = (
     *("meeting", "touches", "ignored", "telling", "held", "had", "mixed_traces"),
-    *("mixed_sessions", "linked", "credential_uses", "deeds"),
+    *("mixed_sessions", "linked", "credential_uses", "deeds", "spread"),
 )
 """What rules read beside open calls and spans, in the order in which it is made."""
 
 _READ: Final = (
     *("calls", "spans", "calls_of_credentials", "touches", "held", "had", "mixed_traces"),
-    "deeds",
+    *("deeds", "spread"),
 )
 """What a rule reads its crossings from: if all that it names is empty, it finds none."""
 
@@ -90,7 +91,7 @@ class Tables:
             self.names |= news.parameters
             for key in Key:
                 opened = [rule.id for rule in rules() if rule.opens is key]
-                self.names[key.dirty.replace("dirty_", "rules_of_")] = opened
+                self.names[f"rules_of_{key.plural}"] = opened
 
     def __enter__(self) -> Self:
         try:
@@ -106,6 +107,7 @@ class Tables:
                 self._values.judge_all()
             for name in ("known_credentials", *(_OPENED if self.news else ())):
                 self._run(name)
+            self._run("wide_values")
             self._fill_parties()
             for name in ("epochs", *_DERIVED, "empty_crossings"):
                 self._run(name)

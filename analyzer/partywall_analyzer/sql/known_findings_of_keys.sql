@@ -16,6 +16,8 @@ FROM (
             AND credential_id IN {dirty_credentials:Identifier})
         OR (ledger.rule IN {rules_of_identities:Array(String)}
             AND identity IN {dirty_identities:Identifier})
+        OR (ledger.rule IN {rules_of_values:Array(String)}
+            AND subject IN (SELECT lower(hex(value)) FROM {wide_values:Identifier}))
     GROUP BY finding_id
 )
 WHERE NOT newest.3
