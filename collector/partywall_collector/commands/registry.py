@@ -7,7 +7,13 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, cast
 
-from partywall_collector.commands import fingerprint_key, identifier_kinds, placement, senders
+from partywall_collector.commands import (
+    fingerprint_key,
+    identifier_kinds,
+    placement,
+    retiring,
+    senders,
+)
 from partywall_collector.commands.options import common
 from partywall_collector.commands.senders import CannotRun, print_json
 from partywall_collector.commands.tables import print_table
@@ -27,6 +33,7 @@ examples:
   partywall registry fingerprint-key rotate --overlap 14d
   partywall registry identifiers identifiers.jsonl --check
   partywall registry place acme --pool
+  partywall registry retire datasets 'postgres://crm/acme.*'
 """
 
 
@@ -71,6 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     fingerprint_key.add_commands(commands, shared)
     identifier_kinds.add_commands(commands, shared)
     placement.add_commands(commands, shared)
+    retiring.add_commands(commands, shared)
     return parser
 
 

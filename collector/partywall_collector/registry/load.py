@@ -124,6 +124,8 @@ def known(
         record = record_of(kind, columns)
         name = tuple(getattr(record, slot.name) for slot in identity)
         newest[name] = record, _utc(columns["recorded_at"])
+        if columns.get("retired"):
+            del newest[name]
     return dict(newest.values())
 
 

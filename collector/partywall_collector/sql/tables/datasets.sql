@@ -1,6 +1,6 @@
 -- Who owns the datasets that match a pattern: a tenant, `commons` (nobody's) or `shared` (several write).
 CREATE TABLE IF NOT EXISTS datasets (
-    pattern String, owner String, ownership LowCardinality(String), sensitive Bool,
+    pattern String, owner String, ownership LowCardinality(String), sensitive Bool, retired Bool,
     recorded_at DateTime64(6, 'UTC')
 )
 ENGINE = MergeTree ORDER BY (pattern, recorded_at)

@@ -1,6 +1,7 @@
 -- Parties that a tenant knows: its own (`own`) or those it stands in relation with (`standing`).
 CREATE TABLE IF NOT EXISTS parties (
     tenant_id String, kind LowCardinality(String), pattern String, relation LowCardinality(String),
+    retired Bool,
     recorded_at DateTime64(6, 'UTC')
 )
 ENGINE = MergeTree ORDER BY (tenant_id, kind, pattern, recorded_at)

@@ -3,7 +3,7 @@
 CREATE TABLE IF NOT EXISTS tools (
     tool String, operation LowCardinality(String), operation_argument String,
     datasets Array(String), party_arguments Array(String), party_kind LowCardinality(String),
-    outsider_fields Array(String), other_fields Array(String),
+    outsider_fields Array(String), other_fields Array(String), retired Bool,
     recorded_at DateTime64(6, 'UTC')
 )
 ENGINE = MergeTree ORDER BY (tool, recorded_at)
