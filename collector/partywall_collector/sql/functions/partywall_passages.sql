@@ -29,4 +29,4 @@ CREATE OR REPLACE FUNCTION partywall_passages AS (records, lines, outsiders, oth
                 if(
                     empty(outsiders),
                     arrayMap(line -> '', lines),
-                    partywall_line_fields(lines))))))
+                    partywall_line_fields(arrayFilter(line -> notEmpty(outsiders), lines)))))))
