@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import shutil
 import threading
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
@@ -58,9 +59,9 @@ retry: {{initial_interval: 10ms, max_interval: 20ms}}
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+def shared(empty_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     """A store in which acme's agent wrote to fjord's CRM with a credential, found."""
-    home = tmp_path_factory.mktemp("alerting") / "home"
+    home = shutil.copytree(empty_home, tmp_path_factory.mktemp("alerting") / "home", symlinks=True)
     with open_store(f"chdb://{home}", role="owner") as store:
         write(RECORDS, store)
         log = Log(store)

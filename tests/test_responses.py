@@ -1,11 +1,13 @@
 """What is done about a finding: recorded for each tenant, and the state follows from it."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 from io import StringIO
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -24,9 +26,9 @@ from partywall_collector.store.erasure import erase
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+def shared(empty_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     """A store in which acme's agent wrote to fjord's CRM, found."""
-    home = tmp_path_factory.mktemp("responses") / "home"
+    home = shutil.copytree(empty_home, tmp_path_factory.mktemp("responses") / "home", symlinks=True)
     with open_store(f"chdb://{home}", role="owner") as store:
         write([Tenant(id="acme"), Tenant(id="fjord"), Tenant(id="maple")], store)
         write([DatasetOwner(pattern="crm/fjord/*", owner="fjord")], store)

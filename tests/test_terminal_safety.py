@@ -1,7 +1,8 @@
 """Names that anybody may have written reach no terminal, log or alert with what moves a cursor."""
 
+import shutil
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +14,20 @@ from partywall_analyzer.testing import Log
 from partywall_collector.registry import DatasetOwner, Tenant
 from partywall_collector.registry.load import write
 from partywall_collector.store import open_store
+from partywall_collector.store.facade import serve
 
 NASTY = "\x1b[2J\x1b]8;;https://evil.example\x07\x9b31m\r\n\u202e\u2066\x00\x7f\u200b\ufeffx"
 EVERYWHERE: dict[str, Any] = {"session": NASTY, "request": NASTY, "agent": NASTY, "identity": NASTY}
 
 
 @pytest.fixture(scope="module")
-def hostile(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
-    """A store in which every name of a crossing is hostile, and the finding's id."""
-    url = f"chdb://{tmp_path_factory.mktemp('hostile') / 'home'}"
-    with open_store(url) as store:
+def hostile(
+    empty_home: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[str, str]]:
+    """A served store in which every name of a crossing is hostile, and the finding's id."""
+    home = shutil.copytree(empty_home, tmp_path_factory.mktemp("hostile") / "home", symlinks=True)
+    url = f"chdb://{home}"
+    with open_store(url, role="owner") as store, serve(store):
         write([Tenant(id="acme", name=f"Acme{NASTY}"), Tenant(id="fjord")], store)
         write([DatasetOwner(pattern="crm/*", owner="fjord")], store)
         log = Log(store)
@@ -39,7 +44,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
         )
         log.write()
         findings = run_analysis(store).findings
-    return url, next(f.id for f in findings if f.rule == "foreign-dataset")
+        yield url, next(f.id for f in findings if f.rule == "foreign-dataset")
 
 
 @pytest.mark.parametrize("form", ["--json", ""])

@@ -181,7 +181,7 @@ def _print(analysis: Analysis, findings: Sequence[Finding]) -> None:
             Text(short_id(finding)),
             Text(finding.verdict.value),
             Text(f"{finding.last_seen.astimezone(UTC):%m-%d %H:%M}"),
-            Text(finding.title + (" (new)" if finding.id in new else "")),
+            Text(finding.title + _mark(finding, new)),
         )
     console.print()
     console.print(table, width=min(console.width, WIDEST))
@@ -189,6 +189,12 @@ def _print(analysis: Analysis, findings: Sequence[Finding]) -> None:
     if len(findings) > SHOWN:
         console.print(Text(f"{len(findings) - SHOWN} more; all of them: partywall analyze --json"))
     console.print(Text(f"How one came about: partywall chain {short_id(findings[0])}"))
+
+
+def _mark(finding: Finding, new: set[str]) -> str:
+    if finding.id in new:
+        return " (new)"
+    return " (acknowledged)" if finding.state == "acknowledged" else ""
 
 
 def _summary(analysis: Analysis, findings: Sequence[Finding]) -> str:

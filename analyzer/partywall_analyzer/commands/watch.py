@@ -165,7 +165,7 @@ def _rest(outbox: Outbox) -> int:
 
 
 def _line(target: str, waiting: int, refused: int) -> str:
-    return f"{clean(target)}: {waiting} wait, {refused} refused"
+    return f"{clean(target)}: {waiting} waiting, {refused} refused"
 
 
 def _tell(alerts: Sequence[Alert], *, as_json: bool) -> int:
