@@ -66,6 +66,14 @@ def test_what_is_taken_back_is_in_force_no_longer(
     assert run("retire", "datasets", "crm/*") == 2
     assert "registry show datasets" in capsys.readouterr().err
 
+    capsys.readouterr()
+    assert run("show", "datasets", "--json", "--as-of", before.isoformat()) == 0
+    assert json.loads(capsys.readouterr().out)["datasets"] == [
+        {"pattern": "crm/*", "owner": "acme"}
+    ]
+    assert run("show", "datasets", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["datasets"] == []
+
     with open_store(store.url, role="owner") as again:
         registry = Registry.read(again)
         assert (registry.datasets, dict(registry.tools)) == ((), {})

@@ -14,10 +14,10 @@ from partywall_collector.commands import (
     retiring,
     senders,
 )
-from partywall_collector.commands.options import common
+from partywall_collector.commands.options import common, moment
 from partywall_collector.commands.senders import CannotRun, print_json
 from partywall_collector.commands.tables import print_table
-from partywall_collector.registry.load import Loaded, RegistryRefused, current, load
+from partywall_collector.registry.load import Loaded, RegistryRefused, current, known, load
 from partywall_collector.registry.model import KINDS
 from partywall_collector.registry.schema import Form, entry_of, slots
 from partywall_collector.store import StoreError, StoreUnavailable, open_store
@@ -72,6 +72,12 @@ def _parser() -> argparse.ArgumentParser:
 
     showing = commands.add_parser("show", parents=[shared], help="print what is in force")
     showing.add_argument("kind", nargs="?", choices=list(KINDS), metavar="KIND")
+    showing.add_argument(
+        "--as-of",
+        type=moment,
+        metavar="TIME",
+        help="what was recorded and in force then: 7d, or a time in ISO 8601",
+    )
     showing.set_defaults(run=_show)
 
     senders.add_commands(commands, shared)
@@ -111,7 +117,10 @@ def _show(options: argparse.Namespace) -> int:
         pass
     with open_store(options.store, role="writer") as store:
         kinds = [options.kind] if options.kind else list(KINDS)
-        records = {kind: current(store, KINDS[kind]) for kind in kinds}
+        if options.as_of:
+            records = {kind: [*known(store, KINDS[kind], at=options.as_of)] for kind in kinds}
+        else:
+            records = {kind: current(store, KINDS[kind]) for kind in kinds}
     if options.json:
         print_json({kind: [entry_of(r) for r in found] for kind, found in records.items()})
     elif options.kind:

@@ -268,7 +268,7 @@ class Principal:
         tuple[str, ...],
         Field(
             "`gateway`: may name the tenant of a whole request, one of its own, in "
-            "`X-Scope-OrgID`. `governance`: may send governance records as logs.",
+            "`X-Scope-OrgID`. `governance`: may send governance records, as logs or over HTTP.",
             Form.NAMES,
             choices=ROLES,
         ),
