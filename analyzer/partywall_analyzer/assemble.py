@@ -64,7 +64,7 @@ class Assembler:
         calls: Calls,
     ) -> None:
         self._spans = spans
-        self._ignored = ignored
+        self._ignored = frozenset(ignored)
         self._speaker = speaker
         self._calls = calls
         self._weaves: dict[tuple[str, ...], Weave] = {}

@@ -154,13 +154,10 @@ def _findings(
         }
         fetched = fetch(store, traces)
         spans = {trace: fold_spans(fetched[trace], calls) for trace in fetched}
-        values = {
-            value
-            for trace in spans.values()
-            for span in trace
-            for value in (*span.values_in, *span.values_out)
-        }
-        assembler = Assembler(spans, tables.ignored_among(values), speaker, calls)
+        every = [span for trace in spans.values() for span in trace]
+        went_in = {value for span in every for value in span.values_in}
+        carried = {value for span in every for value in span.values_out if value in went_in}
+        assembler = Assembler(spans, tables.ignored_among(carried), speaker, calls)
         found = filter(None, map(assembler.finding, chunk.values()))
         made += map(drilled.marked, found)
     return sorted(made, key=lambda finding: finding.id)

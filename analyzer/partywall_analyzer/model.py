@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Final, NamedTuple, Self, cast
@@ -137,7 +137,7 @@ class Chain:
             | {"crossing": h.crossing, "time": h.time, "trace_id": h.trace_id, "span_id": h.span_id}
             for h in self.hops
         ]
-        return {"nodes": [asdict(node) for node in self.nodes], "hops": hops}
+        return {"nodes": [_flat(node) for node in self.nodes], "hops": hops}
 
     @classmethod
     def from_json(cls, text: str) -> Self:
@@ -197,8 +197,15 @@ class Evidence:
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON object."""
-        named = ("observations", "introduced_by")
-        return asdict(self) | {name: [r._asdict() for r in getattr(self, name)] for name in named}
+        return {
+            "answers": tuple(_flat(answer) for answer in self.answers),
+            "records": tuple(_flat(record) for record in self.records),
+            "missing": self.missing,
+            "frameworks": self.frameworks,
+            "values": self.values,
+            "observations": [ref._asdict() for ref in self.observations],
+            "introduced_by": [ref._asdict() for ref in self.introduced_by],
+        }
 
     @classmethod
     def from_json(cls, text: str) -> Self:
@@ -402,6 +409,11 @@ class Finding:
             ),
             **texts,
         )
+
+
+def _flat(told: Node | Answer | Record) -> dict[str, Any]:
+    """The fields of a noun whose fields are plain; `asdict` copies each of them, ten times slower."""
+    return {name: getattr(told, name) for name in told.__slots__}
 
 
 _ANSWERS: Final = ("recorded_at", "state", "standings", "responses")
