@@ -6,11 +6,11 @@ the graph leads to a later moment, so each path is a possible flow and no path i
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import networkx as nx
 
@@ -105,6 +105,42 @@ class _Place:
         return Moment(self.line, self.end.at(2))
 
 
+@dataclass(frozen=True, slots=True)
+class _Ways:
+    """The best ways from one moment to every later one, up to a time.
+
+    Calls to which one source leads are asked for one after the other, and may be thousands.
+    """
+
+    start: Moment | None = None
+    until: int = 0
+    before: Mapping[Moment, Sequence[Moment]] = field(default_factory=dict[Moment, list[Moment]])
+
+    @classmethod
+    def explore(cls, graph: "Graph", start: Moment, goal: Moment) -> "_Ways":
+        """Look twice as far as was asked, so that farther goals cost little more."""
+        until = goal.key.time + (goal.key.time - start.key.time)
+
+        def weight(_: Moment, receiver: Moment, edge: Mapping[str, Any]) -> int | None:
+            return edge["weight"] if receiver.key.time <= until else None
+
+        before, _ = nx.dijkstra_predecessor_and_distance(graph, start, weight=weight)
+        return cls(start, until, before)
+
+    def reach(self, start: Moment, goal: Moment) -> bool:
+        """Whether they tell of this way."""
+        return self.start == start and goal.key.time <= self.until
+
+    def to(self, goal: Moment) -> list[Moment]:
+        """The best way to a moment; empty if there is none."""
+        if goal not in self.before:
+            return []
+        way = [goal]
+        while way[-1] != self.start:
+            way.append(self.before[way[-1]][0])
+        return way[::-1]
+
+
 class Weave:
     """The graph of some spans: usually the one or two traces that a candidate names."""
 
@@ -112,6 +148,7 @@ class Weave:
         """Weave these spans; values in `commonplace` carry nothing."""
         self._places = _place(spans)
         self._commonplace = frozenset(commonplace)
+        self._ways = _Ways()
 
     @cached_property
     def graph(self) -> Graph:
@@ -155,9 +192,10 @@ class Weave:
             return Witness(Proof.P1, ())
         if start.end > goal.end:
             return None
-        try:
-            _, path = nx.bidirectional_dijkstra(self.graph, start.done, goal.done, weight="weight")
-        except nx.NetworkXNoPath:
+        if not self._ways.reach(start.done, goal.done):
+            self._ways = _Ways.explore(self.graph, start.done, goal.done)
+        path = self._ways.to(goal.done)
+        if not path:
             return None
         edges = (self.graph.edges[pair] for pair in pairwise(path))
         hops = tuple(edge["message"] for edge in edges if "message" in edge)
