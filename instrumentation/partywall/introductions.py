@@ -10,7 +10,7 @@ import struct
 from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
-from itertools import islice, repeat
+from itertools import islice
 from typing import Final, Literal, NamedTuple
 
 from partywall import attributes, identifiers
@@ -133,7 +133,8 @@ def record_terms(
     terms: dict[tuple[int, int], None] = {}
     for record, whole, text, _field in said:
         if whole and record in records and 3 <= _size(text) <= 64:
-            terms |= dict.fromkeys(zip(repeat(record), _field_terms(key, text)))
+            for term in _field_terms(key, text):
+                terms[record, term] = None
             if len(terms) >= MOST_RECORD_TERMS:
                 break
     return list(terms)[:MOST_RECORD_TERMS]
