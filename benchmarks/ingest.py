@@ -41,6 +41,7 @@ from partywall import fingerprint_keys
 from partywall_collector.collector import Collector
 from partywall_collector.components import Batch
 from partywall_collector.config import Config
+from partywall_collector.registry import placement
 from partywall_collector.store import Store, open_store
 from partywall_collector.store.home import Home
 
@@ -69,12 +70,15 @@ class Cost:
 
 
 @contextlib.contextmanager
-def client(endpoint: str, kind: Kind, options: argparse.Namespace) -> Generator[Callable[[], Any]]:
+def client(
+    endpoint: str, kind: Kind, store: Store, options: argparse.Namespace
+) -> Generator[Callable[[], Any]]:
     """A client process that is ready; to call what is yielded lets it send and gives its report."""
     script = Path(__file__).with_name("ingest_client.py")
     command = [sys.executable, str(script), endpoint, "--token", TOKEN, "--kind", kind]
     command += ["--tenants", str(options.tenants), "--spans", str(options.spans)]
-    command += ["--seed", str(options.seed)]
+    bodies = f"{kind}-{options.tenants}-{options.spans}-{options.seed}.bodies"
+    command += ["--seed", str(options.seed), "--bodies", str((options.keep or store.home) / bodies)]
     if options.overload:
         command += ["--threads", "32", "--seconds", str(options.seconds)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as it:
@@ -100,23 +104,19 @@ def new_store(folder: Path) -> Store:
 
 
 def register(store: Store, tenants: int, pools: int) -> Mapping[str, str]:
-    """The tenants with their placements, and the one principal that may write for all."""
-    names = [f"tenant-{number:04d}" for number in range(tenants)]
-    placements = {
-        name: f"pool-{number % pools:02d}" if pools else name for number, name in enumerate(names)
-    }
+    """The tenants, placed as the registry does, and the one principal that may write for all."""
     now = datetime(2020, 1, 1, tzinfo=UTC)
-    store.insert(
-        "tenants",
-        [
-            {"tenant_id": name, "placement": placement, "recorded_at": now}
-            for name, placement in placements.items()
-        ],
-    )
+    rows: list[dict[str, Any]] = [
+        {"tenant_id": f"tenant-{number:04d}", "recorded_at": now} for number in range(tenants)
+    ]
+    placement.place(rows, {})
+    for number, row in enumerate(rows if pools else ()):
+        row["placement"] = f"pool-{number % pools:02d}"
+    store.insert("tenants", rows)
     digest = hashlib.sha256(TOKEN.encode()).hexdigest()
     principal = {"principal_id": "load", "tenants": ["*"], "token_sha256": digest}
     store.insert("principals", [{**principal, "recorded_at": now}])
-    return placements
+    return {row["tenant_id"]: row["placement"] for row in rows}
 
 
 def stock_client(store: Store) -> Any:
@@ -133,7 +133,7 @@ def collected(store: Store, kind: Kind, options: argparse.Namespace) -> dict[str
     """Through the collector: gRPC, spool, load."""
     with Collector(store, Config.default(store.url)) as collector:
         collector.refresh()
-        with client(collector.grpc_endpoint, kind, options) as send:
+        with client(collector.grpc_endpoint, kind, store, options) as send:
             cost = Cost()
             report = send()
             if not collector.drain(PATIENCE):
@@ -150,7 +150,7 @@ def by_hand(
     log = store.home / f"by-hand-{kind}"
     batch = Batch().max_spans
     server = ByHand(stock, placements, batch, fingerprint_keys.parse(KEY), log)
-    with client(server.endpoint, kind, options) as send:
+    with client(server.endpoint, kind, store, options) as send:
         cost = Cost()
         send()
         server.stop()
@@ -276,9 +276,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--spans", type=int, default=100_000, help="spans of each kind")
     parser.add_argument("--tenants", type=int, default=50)
-    parser.add_argument("--pools", type=int, default=0, help="partitions that the tenants share")
+    parser.add_argument(
+        "--pools", type=int, default=0, help="let all tenants share so many partitions"
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--kinds", nargs="+", choices=("taken", "raw"), default=["taken", "raw"])
+    parser.add_argument("--keep", type=Path, help="a folder that keeps the requests for later runs")
     parser.add_argument("--overload", action="store_true")
     parser.add_argument("--seconds", type=float, default=20, help="of overload")
     options = parser.parse_args(argv)

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from itertools import count
+from pathlib import Path
 
 import grpc
 from agent_spans import Load
@@ -67,6 +68,16 @@ class Sender:
         return taken
 
 
+def read(path: Path) -> list[bytes]:
+    """The requests that another client made: to make them takes longer than to send them."""
+    data, bodies, at = path.read_bytes(), list[bytes](), 0
+    while at < len(data):
+        begin = at + 8
+        at = begin + int.from_bytes(data[at:begin], "little")
+        bodies.append(data[begin:at])
+    return bodies
+
+
 def for_ever(bodies: list[bytes], seconds: float) -> Iterator[bytes]:
     """The same requests again and again, each with another instance id, until time is up."""
     ends = time.monotonic() + seconds
@@ -91,9 +102,19 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=8)
     parser.add_argument("--seconds", type=float, help="send for so long and take refusals")
+    parser.add_argument(
+        "--bodies", type=Path, help="a file that keeps the requests for the next client"
+    )
     options = parser.parse_args()
-    names = [f"tenant-{number:04d}" for number in range(options.tenants)]
-    bodies = list(Load(names, options.seed).requests(options.spans, options.kind))
+    if options.bodies and options.bodies.exists():
+        bodies = read(options.bodies)
+    else:
+        names = [f"tenant-{number:04d}" for number in range(options.tenants)]
+        bodies = list(Load(names, options.seed).requests(options.spans, options.kind))
+        if options.bodies:
+            options.bodies.write_bytes(
+                b"".join(len(body).to_bytes(8, "little") + body for body in bodies)
+            )
     sender = Sender(options.endpoint, options.token, patient=not options.seconds)
     print("ready", flush=True)
     input()
