@@ -11,8 +11,9 @@ WHERE ({everything:Bool} OR tenant_id IN {tenants:Array(String)})
         SELECT placement FROM tenants WHERE tenant_id = {tenant:String}))
     AND ({session:String} = '' OR session_id = {session:String})
     AND ({request:String} = '' OR request_id = {request:String})
-    AND ({agent:String} = '' OR agent = {agent:String} OR (tenant_id, trace_id) IN (
-        SELECT tenant_id, trace_id FROM spans WHERE step = 'agent' AND agent = {agent:String}))
+    AND ({agent:String} = '' OR agent = {agent:String} OR (tenant_id, trace_id) GLOBAL IN (
+        SELECT tenant_id, trace_id FROM spans
+        WHERE {agent:String} != '' AND step = 'agent' AND agent = {agent:String}))
     AND ({identity:String} = '' OR identity = {identity:String})
     AND ({credential:String} = '' OR credential_id = {credential:String})
     AND ({trace:String} = '' OR trace_id = unhex({trace:String}))
