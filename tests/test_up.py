@@ -109,6 +109,7 @@ def send(up: Up, token: str, tenant: str, dataset: str) -> None:
         span.set_attribute("gen_ai.operation.name", "execute_tool")
         span.set_attribute("gen_ai.tool.name", "read")
         span.set_attribute(attributes.TENANT_ID, tenant)
+        span.set_attribute(attributes.SESSION_ID, "s-1")
         span.set_attribute(attributes.DATASET_ID, dataset)
         span.set_attribute(attributes.DATASET_OPERATION, "read")
     provider.shutdown()
