@@ -103,16 +103,15 @@ def score(
     """
     scores: defaultdict[str, Score] = defaultdict(Score)
     kind_of: dict[str, str] = {}
-    twin_traces: dict[str, int] = {}
     true: set[str] = set()
+    ignored: set[str] = set()
     flagged_traces = {name.partition(":")[0] for name in flagged}
     spans = {name.partition(":")[2]: name for name in flagged}
-    for number, label in enumerate(labels):
+    for label in labels:
         told = scores[label["kind"]]
         kind_of.update(dict.fromkeys(label["traces"], label["kind"]))
         if not label["unauthorised"]:
             told.twins += 1
-            twin_traces.update(dict.fromkeys(label["traces"], number))
             told.flagged_twins += bool(flagged_traces & set(label["traces"]))
             continue
         for sink in label["sinks"]:
@@ -125,10 +124,11 @@ def score(
                 told.hidden_found += hit
             if hit:
                 true.add(spans[sink])
+        ignored |= {spans[span] for span in label.get("ignore", ()) if span in spans}
     for name in flagged:
-        if name not in true:
+        if name not in true | ignored:
             scores[kind_of.get(name.partition(":")[0], IDLE)].false += 1
-    grades = Counter(flagged.values())
+    grades = Counter(grade for name, grade in flagged.items() if name not in ignored - true)
     right = Counter(flagged[name] for name in true)
     return dict(sorted(scores.items())), {
         grade: interval(right[grade], count) for grade, count in sorted(grades.items())

@@ -71,7 +71,7 @@ def test_a_crossing_that_shows_has_arrived(
     seed: int, loss: float, noise: float, unbound: float
 ) -> None:
     """Its sinks are among the spans, bound to a tenant; without noise and loss every one shows."""
-    some = Knobs(seed=seed, sessions=36, planted=1)
+    some = Knobs(seed=seed, sessions=46, planted=1)
     made = generate(replace(some, span_loss=loss, value_noise=noise, unbound=unbound))
     bound = {
         span.span_id.hex()

@@ -6,6 +6,7 @@ from typing import Final
 
 from partywall_analyzer.chains import draw
 from partywall_analyzer.explain import Speaker, Told
+from partywall_analyzer.limits import Limits
 from partywall_analyzer.model import (
     MAX_CALLS,
     Along,
@@ -29,10 +30,6 @@ DRAWN: Final = 8
 """At most so many of the calls are drawn whose data went along."""
 
 _WORST: Final = (Verdict.UNAUTHORISED, Verdict.INDETERMINATE, Verdict.AUTHORISED)
-
-
-SKEW: Final = 60 * 10**9
-"""By how much the clocks of two traces may differ, if values prove what came first: nanoseconds."""
 
 
 def shown(candidate: Candidate) -> Sequence[Crossing]:
@@ -67,6 +64,7 @@ class Assembler:
         self._ignored = frozenset(ignored)
         self._speaker = speaker
         self._calls = calls
+        self._skew = Limits.read().clock_skew * 10**9
         self._weaves: dict[tuple[str, ...], Weave] = {}
 
     def finding(self, parts: Sequence[Part]) -> Finding | None:
@@ -106,7 +104,7 @@ class Assembler:
         refs = (crossing.call, crossing.source or crossing.call)
         return Weave(
             (
-                replace(span, start=span.start + SKEW, end=span.end + SKEW)
+                replace(span, start=span.start + self._skew, end=span.end + self._skew)
                 if span.trace_id == crossing.call.trace_id
                 else span
                 for trace in sorted({ref.trace_id for ref in refs})

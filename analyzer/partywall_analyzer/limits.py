@@ -23,7 +23,7 @@ def _limit(default: int, doc: str) -> int:
 class Limits:
     """Whole numbers, none below 0; docs/analyzer.md lists them."""
 
-    clock_skew: int = _limit(60, "seconds by which an approval may seem to be recorded too late")
+    clock_skew: int = _limit(60, "seconds by which two clocks may differ")
     delegation_depth: int = _limit(5, "how many may act for one another, who acts included")
     uniform_tenants: int = _limit(8, "for so many tenants an identity may not do the same")
 

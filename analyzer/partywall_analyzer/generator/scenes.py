@@ -41,8 +41,9 @@ class Crossing:
     """What was planted: the crossing calls, the way there, and what must arrive to see it.
 
     A twin has one too: what it would be. `needs` are the spans without which it does not show,
-    beside `sinks`; `kept` the values that came the whole way as they were. The first sink must be
-    seen from `after` on and before `before`, in nanoseconds since 1970.
+    beside `sinks`; `ignore` those that may be flagged too; `kept` the values that came the whole
+    way as they were. The first sink must be seen from `after` on and before `before`, in
+    nanoseconds since 1970.
     """
 
     rule: str
@@ -54,6 +55,7 @@ class Crossing:
     hops: tuple[Step, ...]
     shown_by: tuple[Shown, ...]
     needs: tuple[Step, ...] = ()
+    ignore: tuple[Step, ...] = ()
     kept: frozenset[str] | None = None
     after: int = 0
     before: int = 0
@@ -253,6 +255,7 @@ def label_of(
         "shown_by": list(shown),
         "traces": list(dict.fromkeys(step.trace_id.hex() for step in scene.steps)),
         "sinks": [step.span_id.hex() for step in crossing.sinks],
+        "ignore": [step.span_id.hex() for step in crossing.ignore],
         "hops": [
             {
                 "trace_id": step.trace_id.hex(),

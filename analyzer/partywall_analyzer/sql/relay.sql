@@ -1,6 +1,6 @@
 -- Calls that move a value on which was first read from A's data, was then written to a dataset by
 -- another session, and was first seen in this session when it was read from there. The clocks of two
--- sessions may differ: a value that was read up to a minute before it was written was read after it.
+-- sessions may differ by so much that a value seems to have been read before it was written.
 WITH
     origins AS (
         SELECT
@@ -41,7 +41,7 @@ WITH
     passed AS (
         SELECT
             arrival.value AS value, arrival.session_id AS session_id, arrival.came_at AS came_at,
-            arrival.keeper AS keeper, writer.start_time AS written_at, 0 AS slack
+            arrival.keeper AS keeper, writer.start_time AS written_at, toUInt32(0) AS slack
         FROM (
             SELECT * FROM arrivals WHERE first_from != '' AND first_from NOT IN {commons:Identifier}
         ) AS arrival
@@ -50,7 +50,7 @@ WITH
             AND arrival.came_at >= writer.end_time
         WHERE writer.session_id != arrival.session_id
         UNION ALL
-        SELECT value, session_id, came_at, keeper, early.2 AS written_at, 60 AS slack
+        SELECT value, session_id, came_at, keeper, early.2 AS written_at, {clock_skew:UInt32} AS slack
         FROM (
             SELECT
                 arrival.value AS value, arrival.session_id AS session_id,
@@ -61,7 +61,7 @@ WITH
                 ON writes.value = arrival.value AND writes.dataset = arrival.first_from
             WHERE arrival.first_from NOT IN {commons:Identifier}
         )
-        WHERE early.3 != '' AND early.1 > came_at AND early.1 <= came_at + toIntervalSecond(60)),
+        WHERE early.3 != '' AND early.1 > came_at AND early.1 <= came_at + toIntervalSecond({clock_skew:UInt32})),
     brought AS (
         SELECT
             p.value AS what, p.session_id AS within, p.came_at AS came_at,

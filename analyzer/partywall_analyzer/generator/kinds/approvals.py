@@ -48,6 +48,10 @@ def _wrong_request(scene: Scene, approval: Line, sink: Step, gap: int) -> None:
     approval["request"] = scene.world.number("REQ")
 
 
+def _retroactive(scene: Scene, approval: Line, sink: Step, gap: int) -> None:
+    approval["recorded"] = seconds(sink.end + HOUR + gap)
+
+
 def _missing(scene: Scene, approval: Line, sink: Step, gap: int) -> None:
     approval.clear()
 
@@ -57,6 +61,7 @@ FAULTS: Final[dict[str, tuple[str, Fault]]] = {
     "expired": ("had expired", _expired),
     "revoked": ("had been revoked", _revoked),
     "not_yet": ("was not yet valid", _not_yet),
+    "retroactive": ("was recorded an hour later", _retroactive),
     "wrong_tenant": ("is a third tenant's", _wrong_tenant),
     "wrong_grantee": ("is for a third tenant", _wrong_grantee),
     "wrong_dataset": ("names another dataset", _wrong_dataset),
@@ -89,6 +94,7 @@ def _kind(fault: str) -> Kind:
             "datasets": [dataset],
             "operations": ["write" if write else "read"],
             "from": seconds(session.opened - HOUR),
+            "recorded": seconds(session.opened - HOUR),
             "until": seconds(sink.end + HOUR),
         }
         if not scene.twin:

@@ -54,7 +54,7 @@ def _handoff(scene: Scene) -> None:
     actor = world.tenant()
     other = world.tenant(actor)
     session = scene.session(actor)
-    read = session.read(world.dataset(actor), world.record(actor))
+    session.read(world.dataset(actor), world.record(actor))
     above = session.agent
     below = session.delegate(actor if scene.twin else other)
     written = session.write(world.dataset(below.tenant), world.record(below.tenant))
@@ -64,11 +64,12 @@ def _handoff(scene: Scene) -> None:
         victim=other,
         from_tenant=actor,
         to_tenant=other,
-        # What the sub-agent writes may hold what the run had read: one trace shows the order.
-        sinks=(below,) if below.linked else (below, written),
+        sinks=(below,),
+        # What the sub-agent writes may hold what the run had read, if the clocks say so.
+        ignore=(written,),
         hops=(above, below, written),
         shown_by=("parent",),
-        needs=(above, read),
+        needs=(above,),
     )
 
 
