@@ -438,7 +438,7 @@ def test_records_of_a_result_are_told_apart(store: Store) -> None:
 
 
 def test_sources_are_the_calls_that_brought_what_was_sent(store: Store) -> None:
-    """A value that flows names its source; a call that failed brought nothing."""
+    """A value that flows names its source; a call that failed or echoes brought nothing."""
     agent = Agent("")
     agent.call("the key is sk_live_abcdefghij0123456")
     agent.call("nothing of interest")
@@ -446,6 +446,7 @@ def test_sources_are_the_calls_that_brought_what_was_sent(store: Store) -> None:
     ((brought, idle, sent),) = facts(store, agent)
     assert source_calls([brought, idle], sent) == ((brought, 1),)
     assert source_calls([replace(brought, failed=True)], sent) == ()
+    assert source_calls([replace(brought, values_in=brought.values_out)], sent) == ()
 
 
 def test_two_words_of_a_record_name_its_source(store: Store) -> None:

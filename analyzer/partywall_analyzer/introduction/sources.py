@@ -22,10 +22,14 @@ def source_calls(
 ) -> tuple[Source, ...]:
     """Return the earlier calls that brought what the call's arguments carry.
 
-    An identifier in common is enough, or two words of the short values of records.
+    An identifier in common is enough, or two words of the short values of records. What a call was
+    itself given it did not bring: the receipt of one mail is no source of the next.
     """
     values, terms = sent_values(call), sent_terms(call, request)
-    found = (Source(earlier, len(earlier.values_out & values)) for earlier in before)
+    found = (
+        Source(earlier, len((earlier.values_out - earlier.values_in) & values))
+        for earlier in before
+    )
     return tuple(
         source
         for source in found
