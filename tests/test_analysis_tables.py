@@ -16,7 +16,7 @@ def test_only_what_a_killed_analysis_left_behind_is_dropped(store: Store) -> Non
     for name in (old, young):
         store.command(f"CREATE TABLE {name} (id String) ENGINE = Memory")
     try:
-        with Tables(store, Registry.read(store)):
+        with Tables(store, Registry.read(store), 0):
             names = {row["name"] for row in store.rows(NAMES)}
         assert young in names
         assert old not in names

@@ -1,11 +1,13 @@
 """Rules about bindings within a tenant: each planted once, and twins that differ in one fact."""
 
+import time
+from pathlib import Path
 from typing import Any
 
 import pytest
-from planted import YEAR, Case, Cases, Findings, only
+from planted import YEAR, Case, Cases, Findings, at, only
 
-from partywall_analyzer import Severity, Verdict
+from partywall_analyzer import Severity, Verdict, analyze
 from partywall_analyzer.halves import NotConcerned
 from partywall_analyzer.model import SEVERAL
 from partywall_analyzer.rules import rules
@@ -19,6 +21,8 @@ from partywall_collector.registry import (
     Tenant,
     Tool,
 )
+from partywall_collector.registry.load import write
+from partywall_collector.store import open_store
 
 
 def approval(id: str, **more: object) -> Approval:
@@ -33,6 +37,12 @@ def approval(id: str, **more: object) -> Approval:
     return Approval(id=id, **(fields | more))  # pyright: ignore[reportArgumentType]  # by name
 
 
+def credential(id: str, **more: object) -> Credential:
+    """A credential of acme that lives for an hour."""
+    fields: dict[str, object] = {"tenant": "acme", "issued": at(-600), "expires": at(3_000)}
+    return Credential(id=id, **(fields | more))  # pyright: ignore[reportArgumentType]  # by name
+
+
 REGISTRY: list[Record] = [
     *(Tenant(id=name) for name in ("acme", "fjord", "gate", *(f"t{n}" for n in range(9)))),
     *(DatasetOwner(pattern=f"crm/{name}/*", owner=name) for name in ("acme", "t0")),
@@ -43,8 +53,12 @@ REGISTRY: list[Record] = [
     approval("CHG-all", datasets=("crm/*", "*")),
     approval("CHG-anybody", grantee="*", request="*"),
     approval("CHG-one", grantee="*"),
-    Credential(id="of-planner", tenant="acme", identity="agent:planner", issued=YEAR),
-    Credential(id="of-anybody", tenant="acme", issued=YEAR),
+    credential("of-planner", identity="agent:planner"),
+    credential("of-anybody"),
+    credential("for-an-hour", request="one"),
+    credential("ends-in-time", request="one", expires=at(560)),
+    credential("revoked-in-time", request="one", revoked=at(560)),
+    Credential(id="for-ever", tenant="acme", issued=YEAR),
     Relation(id="all", tenant="gate", grantee="acme", datasets=("tenant/gate",), valid_from=YEAR),
 ]
 
@@ -243,6 +257,83 @@ def _(log: Log, s: str) -> None:
     alone(log, "acme", s, approval="CHG-one")
 
 
+# --- sessions that closed ----------------------------------------------------------------------
+
+
+def closes(log: Log, s: str, *numbers: int, count: int, **call: Any) -> None:
+    """A session whose spans have these numbers, and that closes with a count."""
+    for number in numbers:
+        log.call("acme", session=s, request=s, sequence=number, at=number, **call)
+    log.close("acme", session=s, request=s, sequence=count)
+
+
+@case("one-is-missing", "sequence-gap")
+def _(log: Log, s: str) -> None:
+    closes(log, s, 1, 3, count=4)
+
+
+@case("the-first-is-missing", "sequence-gap")
+def _(log: Log, s: str) -> None:
+    closes(log, s, 2, 3, count=4)
+
+
+@case("none-is-missing")
+def _(log: Log, s: str) -> None:
+    closes(log, s, 1, 2, 3, count=4)
+
+
+@case("none-is-missing-of-two-parts")
+def _(log: Log, s: str) -> None:
+    closes(log, s, 1, 2, count=3)
+    closes(log, s, 1, count=2)
+
+
+@case("one-part-is-still-open")
+def _(log: Log, s: str) -> None:
+    closes(log, s, 1, 3, count=4)
+    log.call("acme", session=s, request=s, sequence=1, at=9)
+
+
+@case("is-not-closed")
+def _(log: Log, s: str) -> None:
+    log.call("acme", session=s, request=s, sequence=7)
+
+
+@case("outlives-its-session", "lingering-credential")
+def _(log: Log, s: str) -> None:
+    closes(log, s, 1, 2, count=3, credential="for-an-hour")
+
+
+@case("ends-in-time")
+def _(log: Log, s: str) -> None:
+    closes(log, s, 1, count=2, credential="ends-in-time")
+
+
+@case("is-revoked-in-time")
+def _(log: Log, s: str) -> None:
+    closes(log, s, 1, count=2, credential="revoked-in-time")
+
+
+@case("is-of-no-request")
+def _(log: Log, s: str) -> None:
+    closes(log, s, 1, count=2, credential="of-anybody")
+
+
+@case("outlives-a-session-that-is-open")
+def _(log: Log, s: str) -> None:
+    log.call("acme", session=s, request=s, sequence=1, credential="for-an-hour")
+
+
+@case("lives-for-ever", "long-lived-credential")
+def _(log: Log, s: str) -> None:
+    alone(log, "acme", s, credential="for-ever")
+
+
+@case("lives-for-an-hour")
+def _(log: Log, s: str) -> None:
+    alone(log, "acme", s, credential="for-an-hour")
+
+
 # --- widespread-value --------------------------------------------------------------------------
 
 
@@ -296,8 +387,8 @@ def _(log: Log, s: str) -> None:
 
 @case("three-tenants", "mixed-session")
 def _(log: Log, s: str) -> None:
-    for at, tenant in enumerate(("acme", "fjord", "gate")):
-        log.call(tenant, session=s, request=s, at=at)
+    for second, tenant in enumerate(("acme", "fjord", "gate")):
+        log.call(tenant, session=s, request=s, at=second)
 
 
 @case("two-tenants-by-contract", "mixed-session")
@@ -320,7 +411,9 @@ def _(log: Log, s: str) -> None:
 
 @pytest.fixture(scope="module")
 def findings(tmp_path_factory: pytest.TempPathFactory) -> Findings:
-    return CASES.analyzed(tmp_path_factory.mktemp("bindings") / "home", REGISTRY)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PARTYWALL_SETTLE", "0")
+        return CASES.analyzed(tmp_path_factory.mktemp("bindings") / "home", REGISTRY)
 
 
 @pytest.mark.parametrize("each", CASES, ids=lambda each: each.name)
@@ -395,3 +488,22 @@ def test_a_widespread_value_names_where_it_was_read_first(findings: Findings) ->
     assert int(found.subject, 16) == 9_001
     assert "read from crm/acme/1 of acme" in found.sentence
     assert found.for_tenant("acme").to_tenant == "another-tenant"
+
+
+def test_a_session_is_looked_at_once_nothing_of_it_is_on_the_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Time alone makes the finding: nothing new has come, and a whole analysis agrees."""
+    monkeypatch.setenv("PARTYWALL_SETTLE", "3")
+    with open_store(f"chdb://{tmp_path / 'home'}", role="owner") as store:
+        write([Tenant(id="acme")], store)
+        log = Log(store)
+        closes(log, "s", 1, 3, count=4)
+        log.write()
+        begun = time.monotonic()
+        assert analyze(store).findings == []
+        time.sleep(max(0.0, 4 - (time.monotonic() - begun)))
+        later = analyze(store)
+        assert ([each.rule for each in later.new], later.whole) == (["sequence-gap"], False)
+        assert analyze(store).new == []
+        assert analyze(store, whole=True).changed == []

@@ -12,6 +12,12 @@ SEEDS = range(50)
 """The worlds share a store and each of its ticks: an analysis costs much the same for any."""
 
 
+@pytest.fixture(autouse=True)
+def settled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What closed is looked at straight away."""
+    monkeypatch.setenv("PARTYWALL_SETTLE", "0")
+
+
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     """One store for all streams; each begins by emptying it."""

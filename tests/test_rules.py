@@ -43,7 +43,7 @@ REGISTRY: list[Record] = [
     Party(tenant="fjord", party_kind="email", pattern="*@fjord.example"),
     Session(tenant="acme", request="names", opened=YEAR, named=(("email", "eve@evil.example"),)),
     Session(tenant="fjord", request="other", opened=YEAR, named=(("email", "eve@evil.example"),)),
-    Credential(id="of-acme", tenant="acme", issued=YEAR),
+    Credential(id="of-acme", tenant="acme", issued=at(-9), expires=at(900)),
     Relation(id="care", tenant="fjord", grantee="msp", datasets=("crm/fjord/*",), valid_from=YEAR),
     Relation(id="one", tenant="t1", grantee="t0", datasets=("*",), valid_from=YEAR),
     approval("covered"),

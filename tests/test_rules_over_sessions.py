@@ -15,9 +15,9 @@ REGISTRY: list[Record] = [
     DatasetOwner(pattern="crm/fjord/*", owner="fjord"),
     DatasetOwner(pattern="docs/*", ownership="commons"),
     DatasetOwner(pattern="scratch/*", ownership="shared"),
-    Credential(id="short", tenant="acme", issued=YEAR, expires=at(10)),
-    Credential(id="withdrawn", tenant="acme", issued=YEAR, revoked=at(30)),
-    Credential(id="withdrawn-too", tenant="acme", issued=YEAR, revoked=at(30)),
+    Credential(id="short", tenant="acme", issued=at(-9), expires=at(10)),
+    Credential(id="withdrawn", tenant="acme", issued=at(-9), revoked=at(30)),
+    Credential(id="withdrawn-too", tenant="acme", issued=at(-9), revoked=at(30)),
     Approval(
         id="CHG-lent",
         tenant="acme",

@@ -9,7 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from partywall.attributes import SESSION_CLOSE
 from partywall_analyzer.keys import Key
+from partywall_analyzer.limits import Limits
 from partywall_analyzer.rules import rules
 from partywall_collector.registry import matches, matches_party
 from partywall_collector.store import Store, statement
@@ -47,8 +49,18 @@ class News:
         return not any(self.parameters.values())
 
     @classmethod
-    def read(cls, store: Store, loads: Mapping[str, Sequence[int]]) -> "News":
-        """What the new loads of each table are about."""
+    def read(
+        cls, store: Store, loads: Mapping[str, Sequence[int]], *, before: int, at: int
+    ) -> "News":
+        """What the new loads of each table are about, and which sessions settled meanwhile.
+
+        The last analysis was at `before`, this one is `at` (microseconds).
+        """
+        closes = store.rows(
+            statement(_SQL, "settled_loads"),
+            {"settled_before": settled(before), "settled": settled(at)}
+            | {"close_record": SESSION_CLOSE},
+        )
 
         def records(table: str) -> list[dict[str, Any]]:
             if not loads[table]:
@@ -71,6 +83,7 @@ class News:
             {
                 "new_spans": list(loads["spans"]),
                 "new_calls": list(loads["calls"]),
+                "new_closes": [int(row["at"]) for row in closes],
                 "changed_approvals": _distinct(row["approval_id"] for row in approvals),
                 "changed_credentials": _distinct(row["credential_id"] for row in credentials),
                 "changed_datasets": _datasets(store, [row["pattern"] for row in datasets]),
@@ -82,6 +95,11 @@ class News:
                 "changed_tenants": _distinct((*(row["tenant_id"] for row in grants), *renamed)),
             }
         )
+
+
+def settled(at: int) -> int:
+    """Up to which load, in microseconds, nothing of a session is on the way any more."""
+    return at - Limits.read().settle * 1_000_000
 
 
 def find_dirty(

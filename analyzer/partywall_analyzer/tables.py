@@ -13,7 +13,8 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from partywall import identifiers
-from partywall_analyzer.dirty import MADE, News, find_dirty
+from partywall.attributes import SESSION_CLOSE
+from partywall_analyzer.dirty import MADE, News, find_dirty, settled
 from partywall_analyzer.keys import Key
 from partywall_analyzer.limits import Limits
 from partywall_analyzer.model import DENIALS, EXTERNAL, SEVERAL
@@ -44,12 +45,13 @@ _OPENED: Final = ("open_spans", "open_calls_of_credentials")
 _DERIVED: Final = (
     *("meeting", "touches", "ignored", "telling", "held", "had", "mixed_traces"),
     *("mixed_sessions", "linked", "credential_uses", "deeds", "spread"),
+    "session_records",
 )
 """What rules read beside open calls and spans, in the order in which it is made."""
 
 _READ: Final = (
     *("calls", "spans", "calls_of_credentials", "touches", "held", "had", "mixed_traces"),
-    *("deeds", "spread"),
+    *("deeds", "spread", "session_records"),
 )
 """What a rule reads its crossings from: if all that it names is empty, it finds none."""
 
@@ -71,8 +73,11 @@ class Named:
 class Tables:
     """The tables of one analysis; `names` are the identifiers that its statements bind."""
 
-    def __init__(self, store: Store, registry: Registry, news: News | None = None) -> None:
-        """Without news, every key is open; with them, the keys that they made dirty."""
+    def __init__(self, store: Store, registry: Registry, at: int, news: News | None = None) -> None:
+        """Without news, every key is open; with them, the keys that they made dirty.
+
+        `at` is the moment of the analysis, in microseconds.
+        """
         self._store = store
         self._registry = registry
         self.news = news
@@ -84,6 +89,7 @@ class Tables:
             self._made |= {name: f"{mark}_{name}" for name in (*_RAW, *MADE)}
         said: dict[str, Any] = asdict(Limits.read())
         said |= {"external": EXTERNAL, "several": SEVERAL, "denials": sorted(DENIALS)}
+        said |= {"close_record": SESSION_CLOSE, "settled": settled(at)}
         self.names: dict[str, Any] = _RAW | _NOTHING_NEW | said | self._made
         self.names |= {"everything": news is None}
         self._values = Values(store, self.names, self._run, whole=news is None)

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Any, Final
 
+from partywall.attributes import SESSION_CLOSE
 from partywall_analyzer.model import Ref
 from partywall_collector.registry.placement import own
 from partywall_collector.store import Store
@@ -81,6 +82,10 @@ class Log:
         )
         return ref
 
+    def close(self, tenant: str, *, sequence: int, at: float = 500, **more: Any) -> Ref:
+        """The record that ends a session of so many numbered spans, itself the last of them."""
+        return self._span(tenant, "", SESSION_CLOSE, at, 0, sequence=sequence, **more)[0]
+
     def write(self) -> None:
         """Put the steps into the store."""
         spans, calls = self.take()
@@ -108,6 +113,7 @@ class Log:
         agent: str = "assistant",
         identity: str = "agent:assistant",
         attestation: str = "A1",
+        sequence: int = 0,
         principal: str = "",
         scope: str = "",
         kind: int = 0,
@@ -134,6 +140,7 @@ class Log:
             "identity": identity,
             "principal": principal or f"agents@{tenant}",
             "attestation": attestation,
+            "sequence": sequence,
             "scope_name": scope,
             "span_kind": kind,
             "links": [

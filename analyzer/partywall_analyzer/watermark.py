@@ -8,10 +8,11 @@ very late, everything is analyzed anew.
 
 import hashlib
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 from partywall_analyzer.limits import Limits
 from partywall_analyzer.rules import rules
@@ -65,16 +66,18 @@ class Watermark:
     """How far an analysis has seen, table by table."""
 
     tables: Mapping[str, Seen]
+    at: int
+    """When, in microseconds since 1970, by the clock of the analyzer."""
 
     @classmethod
     def look(cls, store: Store, earlier: "Watermark | None" = None) -> "Watermark":
         """What is there now, told apart from the floor of an earlier look on."""
-        return cls(
-            {
-                table: _look(store, table, earlier.tables[table].floor if earlier else None)
-                for table in TABLES
-            }
-        )
+        at = time.time_ns() // 1_000
+        tables = {
+            table: _look(store, table, earlier.tables[table].floor if earlier else None)
+            for table in TABLES
+        }
+        return cls(tables, at)
 
     def news(self, earlier: "Watermark") -> dict[str, list[int]] | None:
         """The new loads by table; None if only a whole analysis can tell."""
@@ -92,13 +95,15 @@ class Watermark:
         for row in store.rows(statement(_SQL, "last_analysis")):
             if row["rules"] == _rules():
                 raw = json.loads(row["seen"])
-                if raw.keys() == TABLES.keys():
-                    return cls({table: _seen(**seen) for table, seen in raw.items()})
+                at = raw.pop("at", None)
+                if raw.keys() == TABLES.keys() and at is not None:
+                    return cls({table: _seen(**seen) for table, seen in raw.items()}, at)
         return None
 
     def keep(self, store: Store, *, whole: bool, spans: int, seconds: float) -> None:
         """Append it to the analyses of the store."""
-        seen = {table: asdict(seen.trimmed()) for table, seen in self.tables.items()}
+        seen: dict[str, Any] = {name: asdict(s.trimmed()) for name, s in self.tables.items()}
+        seen["at"] = self.at
         row = {"recorded_at": datetime.now(UTC), "rules": _rules(), "whole": whole}
         store.insert(
             "analyses",

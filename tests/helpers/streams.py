@@ -142,7 +142,9 @@ class World:
             ),
             Credential(id=f"of-{owner}", tenant=owner, issued=YEAR, revoked=until),
             Credential(id=f"stray-{self._seed}", tenant=third, issued=YEAR),
-            Credential(id=f"bound-{self._seed}", tenant=third, identity="nobody", issued=YEAR),
+            Credential(
+                id=f"bound-{self._seed}", tenant=third, identity="nobody", request="R", issued=YEAR
+            ),
             DatasetOwner(pattern=f"crm/{owner}/2", owner=grantee),
             DatasetOwner(pattern=f"crm/{third}/1", ownership="commons"),
             DatasetOwner(pattern=f"board/{self._seed}/1", ownership="commons"),
@@ -289,6 +291,7 @@ class World:
         self._value += 1
         for tenant in self._crowd_of:
             self._call(tenant, at, identity=f"roamer-{self._seed}", session=f"s-{tenant}-roamer")
+        self._log.close(one, at=at + 9, sequence=4, **own)
         both = {"session": f"s-both-{self._seed}", "request": f"R-{one}"}
         for number, tenant in enumerate((one, other, one)):
             self._call(tenant, at + 3 + number, **both)
