@@ -163,7 +163,7 @@ def _(log: Log, s: str) -> None:
     relay(log, s, 281)
 
 
-@case("relays-commonplace-values")
+@case("relays-commonplace-values", "widespread-value", "widespread-value")
 def _(log: Log, s: str) -> None:
     for number in range(9):
         log.call(
