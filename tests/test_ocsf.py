@@ -13,7 +13,6 @@ from streams import merged
 
 from partywall_analyzer import OPERATOR, Finding, Severity, analyze, list_findings
 from partywall_analyzer.commands.analyze import main
-from partywall_analyzer.model import EXTERNAL
 from partywall_analyzer.ocsf import VERSIONS, to_ocsf
 from partywall_analyzer.standing import Kind, Response, Standing
 from partywall_collector.store import open_store
@@ -99,7 +98,7 @@ def test_every_finding_and_half_is_an_event_of_the_schema(
     assert len({finding.rule for finding in findings}) >= 5
     for finding in findings:
         check(to_ocsf(finding, schema=word), word)
-        for tenant in {finding.from_tenant, finding.to_tenant, finding.session_tenant} - {EXTERNAL}:
+        for tenant in {standing.tenant for standing in finding.standings} - {""}:
             event = to_ocsf(finding.for_tenant(tenant), schema=word, tenant=tenant)
             check(event, word)
             assert event["metadata"]["tenant_uid"] == tenant

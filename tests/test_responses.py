@@ -121,6 +121,23 @@ def test_a_tenant_sees_only_what_was_done_for_it(store: Store) -> None:
     assert get_finding(store, Scope(("fjord",)), half.id) is None
 
 
+def test_a_finding_that_is_no_single_tenants_is_the_operators_to_close(store: Store) -> None:
+    """Its only standing has no tenant, and the note is there once."""
+    several = dict.fromkeys(("from_tenant", "to_tenant", "session_tenant"), "several")
+    row = replace(finding(store), id="F-" + "5" * 24, **several)
+    store.insert("ledger", [row.to_row(datetime.now(UTC))])
+    found = get_finding(store, OPERATOR, row.id)
+    assert found
+    assert (found.state, [each.tenant for each in found.standings]) == ("new", [""])
+    (given,) = respond(store, found, Kind.CLOSE, by="ann", reason="accepted", note="as agreed")
+    after = get_finding(store, OPERATOR, row.id)
+    assert after
+    assert (after.state, after.responses) == ("closed", (given,))
+    store.command(
+        f"ALTER TABLE ledger DELETE WHERE finding_id = '{row.id}' SETTINGS mutations_sync = 2"
+    )
+
+
 def test_what_does_not_fit_is_refused(store: Store) -> None:
     """A stranger, a close without a reason, an answer to what is not so."""
     found = finding(store)

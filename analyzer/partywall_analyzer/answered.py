@@ -10,6 +10,7 @@ from rich.text import Text
 
 from partywall_analyzer.model import Finding, iso
 from partywall_analyzer.names import clean
+from partywall_analyzer.responses import OPERATOR
 from partywall_analyzer.standing import Kind, Response, Standing
 
 _LONGEST_NOTE: Final = 400
@@ -22,12 +23,12 @@ def answered(finding: Finding) -> Iterator[RenderableType]:
     yield Text()
     yield responses_table(finding.responses)
     for tenant, taken in times_to_revoke(finding.responses).items():
-        yield Text(f"Revoked for {clean(tenant)} after {span(taken)}.")
+        yield Text(f"Revoked for {clean(tenant) or OPERATOR} after {span(taken)}.")
 
 
 def stands(standing: Standing) -> str:
     """`acme: closed by ann on 2026-03-02 (false-positive)`."""
-    said = f"{clean(standing.tenant)}: {standing.state}"
+    said = f"{clean(standing.tenant) or OPERATOR}: {standing.state}"
     if standing.at is None:
         return said
     if standing.reason.startswith("rose to"):
@@ -47,7 +48,7 @@ def responses_table(responses: Sequence[Response]) -> Table:
         said = [clean(each.target), clean(each.reason), clean(each.note, _LONGEST_NOTE)]
         table.add_row(
             Text(iso(each.at)[:19].replace("T", " ")),
-            Text(clean(each.tenant) or "operator"),
+            Text(clean(each.tenant) or OPERATOR),
             Text(f"{each.kind}{outcome}"),
             Text(clean(each.actor)),
             Text("; ".join(filter(None, said))),

@@ -19,6 +19,9 @@ REASONS: Final = {
 }
 """Why a finding can be closed."""
 
+OPERATOR: Final = "operator"
+"""Stands for nobody's tenant where a name is shown."""
+
 _SQL: Final = "partywall_analyzer.sql"
 _NEEDS: Final = {
     Kind.ACK: ("new", "open"),
@@ -49,7 +52,7 @@ def respond(
     """
     sides = [standing.tenant for standing in finding.standings]
     if strangers := set(tenants) - set(sides):
-        known = ", ".join(sides) or "none"
+        known = ", ".join(filter(None, sides)) or "none, it is the operator's"
         raise CannotRespond(
             f"finding {finding.id} has no side of tenant '{min(strangers)}'; it has: {known}"
         )
@@ -62,7 +65,7 @@ def respond(
         if kind not in _NEEDS or standing[tenant] in _NEEDS[kind]
     ]
     if not fitting:
-        where = ", ".join(f"{each} ({standing[each]})" for each in tenants or sides)
+        where = ", ".join(f"{each or OPERATOR} ({standing[each]})" for each in tenants or sides)
         raise CannotRespond(f"{kind} does not fit where finding {finding.id} stands: {where}")
     one = Response(
         id=uuid.uuid4().hex,
@@ -75,8 +78,12 @@ def respond(
         reason=reason,
         note=note,
     )
-    given = [replace(one, tenant=tenant, note=note if tenants else "") for tenant in fitting]
-    record(store, [*given, one] if note and not tenants else given)
+    given = [
+        replace(one, tenant=tenant, note=note if tenants or not tenant else "")
+        for tenant in fitting
+    ]
+    own = note and not tenants and "" not in fitting
+    record(store, [*given, one] if own else given)
     return given
 
 

@@ -1,14 +1,16 @@
 -- The newest revision of each finding, and where each of its tenants stands with it: nobody was told
 -- (`new`), `open`, `acknowledged`, or `closed` at a severity that it has not risen above since. The
--- whole stands where the least advanced of its tenants does.
+-- whole stands where the least advanced of its tenants does. One that no single tenant has a half of
+-- stands where the operator does, who has no name here.
 CREATE VIEW current_findings AS
 SELECT
     newest.* EXCEPT (state),
     ['info', 'low', 'medium', 'high', 'critical'] AS severities,
     ['new', 'open', 'acknowledged', 'closed'] AS states,
     arrayDistinct(arrayFilter(
-        side -> side NOT IN ('', 'outside', 'erased'),
-        [toString(from_tenant), toString(to_tenant), toString(session_tenant)])) AS sides,
+        side -> side NOT IN ('', 'outside', 'several', 'erased'),
+        [toString(from_tenant), toString(to_tenant), toString(session_tenant)])) AS named,
+    if(empty(named), [''], named) AS sides,
     arrayMap(side -> decisions[indexOf(answered, side)], sides) AS decided,
     arrayMap(
         (side, last) -> indexOf(severities, severity) > indexOf(severities, last.severity)
@@ -32,7 +34,6 @@ SELECT
     arrayMap(standing -> indexOf(states, standing.state), standings) AS ranks,
     multiIf(
         newest.state = 'withdrawn', 'withdrawn',
-        empty(ranks), 'new',
         arrayMin(ranks) = 1 AND arrayMax(ranks) > 1, 'open',
         states[arrayMin(ranks)]) AS state
 FROM (SELECT * FROM ledger ORDER BY recorded_at DESC, revision DESC LIMIT 1 BY finding_id) AS newest
