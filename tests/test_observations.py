@@ -74,7 +74,7 @@ def _(log: Log, s: str) -> None:
     three(log, s, approval="CHG-1")
 
 
-@case("denied-at-the-server-only", "foreign-dataset")
+@case("denied-at-the-server-only", "denied-call", "foreign-dataset")
 def _(log: Log, s: str) -> None:
     three(log, s, {"policy": "p-1", "decision": "deny"}, decision="allow")
 
