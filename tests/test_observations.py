@@ -76,7 +76,7 @@ def _(log: Log, s: str) -> None:
 
 @case("denied-at-the-server-only", "denied-call", "foreign-dataset")
 def _(log: Log, s: str) -> None:
-    three(log, s, {"policy": "p-1", "decision": "deny"}, decision="allow")
+    three(log, s, {"policy": "p-1", "decision": "Denied"}, decision="allow")
 
 
 @case("only-the-server-knows-the-dataset", "foreign-dataset")

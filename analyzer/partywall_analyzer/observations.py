@@ -12,6 +12,7 @@ from itertools import chain
 from typing import Any, Final, NamedTuple, Self
 
 from partywall_analyzer.model import Ref
+from partywall_analyzer.verdict import DENIALS
 from partywall_collector.store import Store, statement
 
 _BATCH: Final = 2_000
@@ -231,8 +232,8 @@ def _call(group: Sequence[Observation], emitters: Mapping[Ref, Emitter]) -> Call
     """One call with the strongest facts of its observations."""
     lead = group[0]
     facts = {name: _first(getattr(each, name) for each in group) for name in _FIRST}
-    if any(each.policy_decision == "deny" for each in group):
-        facts["policy_decision"] = "deny"
+    denied = [d for each in group if (d := each.policy_decision).lower() in DENIALS]
+    facts["policy_decision"] = denied[0] if denied else facts["policy_decision"]
     grade = max(each.attestation for each in group)
     if any(_corroborates(lead, each, emitters) for each in group[1:]):
         grade = "A3"
