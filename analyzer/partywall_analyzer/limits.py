@@ -26,7 +26,7 @@ class Limits:
     clock_skew: int = _limit(60, "seconds by which two clocks may differ")
     delegation_depth: int = _limit(5, "how many may act for one another, who acts included")
     uniform_tenants: int = _limit(8, "for so many tenants an identity may not do the same")
-    credential_life: int = _limit(3_600, "seconds for which a credential may be good")
+    credential_life: int = _limit(2_592_000, "seconds for which a credential may be good")
     revocation_grace: int = _limit(60, "seconds after a session in which to revoke its credentials")
     settle: int = _limit(60, "seconds after which a session that closed is looked at")
 

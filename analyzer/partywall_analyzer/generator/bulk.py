@@ -181,6 +181,7 @@ class _Planter:
                 datasets=(dataset,),
                 operations=("read",),
                 valid_from=YEAR,
+                recorded=YEAR,
             )
         )
         self._note(
