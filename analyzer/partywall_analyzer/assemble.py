@@ -37,6 +37,21 @@ def shown(candidate: Candidate) -> Sequence[Crossing]:
     return candidate.crossings if rule(candidate.rule).direct is None else candidate.crossings[:1]
 
 
+def woven(candidate: Candidate) -> set[str]:
+    """The traces between whose calls a path is looked for: none if the crossing is direct."""
+    if rule(candidate.rule).direct is not None:
+        return set()
+    refs = (ref for each in candidate.crossings for ref in (each.call, each.source) if ref)
+    return {ref.trace_id for ref in refs}
+
+
+def carried(spans: Mapping[str, Sequence[Span]], traces: Iterable[str]) -> set[int]:
+    """The values that one call of these traces gave out and one took in."""
+    every = [span for trace in traces for span in spans.get(trace, ())]
+    went_in = {value for span in every for value in span.values_in}
+    return {value for span in every for value in span.values_out if value in went_in}
+
+
 def drawn(crossing: Crossing) -> Sequence[Along]:
     """The calls whose data went along that are drawn: those that brought most."""
     return sorted(crossing.along, key=lambda each: -each.values)[:DRAWN]

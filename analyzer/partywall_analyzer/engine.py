@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from partywall_analyzer.assemble import Assembler, drawn, shown
+from partywall_analyzer.assemble import Assembler, carried, drawn, shown, woven
 from partywall_analyzer.candidates import find
 from partywall_analyzer.dirty import TOO_MANY, News
 from partywall_analyzer.drills import Drills
@@ -154,10 +154,9 @@ def _findings(
         }
         fetched = fetch(store, traces)
         spans = {trace: fold_spans(fetched[trace], calls) for trace in fetched}
-        every = [span for trace in spans.values() for span in trace]
-        went_in = {value for span in every for value in span.values_in}
-        carried = {value for span in every for value in span.values_out if value in went_in}
-        assembler = Assembler(spans, tables.ignored_among(carried), speaker, calls)
+        told = [part.candidate for parts in chunk.values() for part in parts]
+        values = carried(spans, {trace for each in told for trace in woven(each)})
+        assembler = Assembler(spans, tables.ignored_among(values), speaker, calls)
         found = filter(None, map(assembler.finding, chunk.values()))
         made += map(drilled.marked, found)
     return sorted(made, key=lambda finding: finding.id)
