@@ -32,9 +32,14 @@ DRAWN: Final = 8
 _WORST: Final = (Verdict.UNAUTHORISED, Verdict.INDETERMINATE, Verdict.AUTHORISED)
 
 
-def shown(candidate: Candidate) -> Sequence[Crossing]:
-    """The crossings whose traces are needed: each one of a flow, else the first."""
-    return candidate.crossings if rule(candidate.rule).direct is None else candidate.crossings[:1]
+def needed(parts: Sequence[Part]) -> list[Crossing]:
+    """The crossings whose traces a finding needs: each one of a flow, else the one that is told."""
+    if rule(parts[0].candidate.rule).direct is None:
+        return [crossing for part in parts for crossing in part.candidate.crossings]
+    worst = min((part.judgement.verdict for part in parts), key=_WORST.index)
+    kept = (part for part in parts if part.judgement.verdict is worst)
+    crossings = (crossing for part in kept for crossing in part.candidate.crossings)
+    return [min(crossings, key=lambda crossing: (crossing.time, crossing.call))]
 
 
 def woven(candidate: Candidate) -> set[str]:

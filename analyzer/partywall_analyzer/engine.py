@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from partywall_analyzer.assemble import Assembler, carried, drawn, shown, woven
+from partywall_analyzer.assemble import Assembler, carried, drawn, needed, woven
 from partywall_analyzer.candidates import find
 from partywall_analyzer.dirty import TOO_MANY, News
 from partywall_analyzer.drills import Drills
@@ -147,8 +147,7 @@ def _findings(
         traces = {
             ref.trace_id
             for parts in chunk.values()
-            for part in parts
-            for crossing in shown(part.candidate)
+            for crossing in needed(parts)
             for ref in (crossing.call, crossing.source, *(each.call for each in drawn(crossing)))
             if ref
         }
