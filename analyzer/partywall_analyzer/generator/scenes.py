@@ -158,7 +158,7 @@ class Session:
             tenant=tenant,
             request=self.request,
             issued=seconds(self.scene.now - 60 * SECOND),
-            expires=seconds(self.scene.now + 8 * 3600 * SECOND),
+            expires=seconds(self.scene.now + 45 * 60 * SECOND),
         )
         return name
 

@@ -72,7 +72,8 @@ def _widened(scene: Scene) -> None:
         id=name,
         tenant=tenant,
         identity=session.identity if scene.twin else f"spiffe://{tenant}/planner",
-        issued=seconds(scene.now - HOUR),
+        issued=seconds(scene.now - 60 * SECOND),
+        expires=seconds(scene.now + 45 * 60 * SECOND),
     )
     sink = session.read(world.dataset(tenant), world.record(tenant), credential=name)
     _note(scene, "widened-delegation", "delegation.widened", tenant, sink, "credential")

@@ -5,6 +5,9 @@ from typing import Final
 from partywall_analyzer.generator.kinds import Kind
 from partywall_analyzer.generator.scenes import SECOND, Crossing, Scene, seconds
 
+LIFE: Final = 50 * 60 * SECOND
+"""Nearly an hour: a credential that is good for longer is a finding of its own."""
+
 
 def _shared(scene: Scene) -> None:
     world = scene.world
@@ -12,10 +15,11 @@ def _shared(scene: Scene) -> None:
     other = world.tenant(owner)
     name = world.number("cred")
     first = scene.session(owner)
-    scene.register("credentials", id=name, tenant=owner, issued=seconds(scene.now - SECOND))
+    life = {"issued": seconds(scene.now - 60 * SECOND), "expires": seconds(scene.now + LIFE)}
+    scene.register("credentials", id=name, tenant=owner, **life)
     used = first.read(world.dataset(owner), world.record(owner), credential=name)
     user = owner if scene.twin else other
-    second = scene.session(user, later=True)
+    second = scene.session(user)
     sink = second.read(world.dataset(user), world.record(user), credential=name)
     scene.crossing = Crossing(
         rule="shared-credential",
