@@ -123,6 +123,14 @@ def test_an_entry_is_merged_over_the_one_in_force(collector: Collector, store: S
     assert post(collector, packed, **{"Content-Encoding": "gzip"})[0] == 200
 
 
+def test_an_entry_cannot_say_that_it_was_recorded_earlier(collector: Collector) -> None:
+    """Or whoever may write approvals could heal a call that was made without one."""
+    code, said = post(collector, {"approvals": [APPROVAL | {"id": "CHG-9", "recorded": YEAR}]})
+    assert code == 400
+    (why,) = mistakes(said).values()
+    assert "only a file that the operator loads" in why
+
+
 def test_one_mistake_keeps_all_of_a_request_out(collector: Collector, store: Store) -> None:
     """Each is told with its field, so that one request mends them all."""
     good, bad = APPROVAL | {"id": "CHG-2"}, APPROVAL | {"id": "CHG-3", "until": "2025-01-01"}
@@ -188,9 +196,9 @@ def test_the_example_of_the_page_runs_against_a_real_collector(tmp_path: Path) -
     """`partywall collect` in a process, `curl` in another; what it took outlives kill -9."""
     url = f"chdb://{tmp_path / 'home'}"
     (example,) = re.findall(r"\$ (curl \S+/v1/registry .*?\n)```", PAGE.read_text(), re.DOTALL)
+    with open_store(url) as store:
+        write(records(), store)
     with collecting(tmp_path / "home") as running:
-        with open_store(url) as store:  # through the endpoint of the collector
-            write(records(), store)
         done = subprocess.run(
             ["sh", "-c", example.replace("127.0.0.1:4318", running.http)],
             env=os.environ | {"TOKEN": "desk"},

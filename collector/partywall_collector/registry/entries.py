@@ -11,6 +11,9 @@ from partywall_collector.registry.values import unknown
 TAKEN: Final = {record.kind: record for record in (Approval, Relation, Credential, Session)}
 """The kinds that whoever keeps the records of a tenant may write; all others are the operator's."""
 
+_CLOCK: Final = "recorded"
+"""When a decision was recorded: what comes over the wire is recorded as it comes."""
+
 _TEXT: Final = "text"
 """The key of a session's request, which may say anything: it is read and not stored."""
 
@@ -34,6 +37,9 @@ def _said(entry: Entry) -> Said:
         raise BadEvent(entry.kind, "", f"{unknown('kind', entry.kind, TAKEN)} are taken here")
     if not isinstance(entry.node, Keys):
         raise BadEvent(entry.kind, "", "expected keys and values")
+    if _CLOCK in entry.node.keys:
+        why = "is when the entry comes; only a file that the operator loads may say another time"
+        raise BadEvent(entry.kind, _CLOCK, why)
     for key, node in entry.node.keys.items():
         if key != _TEXT and holds_secret(node):
             raise BadEvent(entry.kind, key, "looks like a secret; name it, do not send it")
