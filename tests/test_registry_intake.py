@@ -6,6 +6,7 @@ import json
 import os
 import re
 import subprocess
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +17,7 @@ from collecting import collecting
 
 from partywall_collector.collector import Collector
 from partywall_collector.config import Config
-from partywall_collector.principals import of_token
+from partywall_collector.principals import SHORTEST_PAUSE, of_token
 from partywall_collector.registry import Approval, Credential, Record, Relation, Session, Tenant
 from partywall_collector.registry.load import current, write
 from partywall_collector.registry.model import GOVERNANCE, Principal
@@ -196,9 +197,10 @@ def test_the_example_of_the_page_runs_against_a_real_collector(tmp_path: Path) -
     """`partywall collect` in a process, `curl` in another; what it took outlives kill -9."""
     url = f"chdb://{tmp_path / 'home'}"
     (example,) = re.findall(r"\$ (curl \S+/v1/registry .*?\n)```", PAGE.read_text(), re.DOTALL)
-    with open_store(url) as store:
-        write(records(), store)
     with collecting(tmp_path / "home") as running:
+        with open_store(url) as store:  # through the endpoint of the collector
+            write(records(), store)
+        time.sleep(SHORTEST_PAUSE)  # an unknown token is looked up once in this time
         done = subprocess.run(
             ["sh", "-c", example.replace("127.0.0.1:4318", running.http)],
             env=os.environ | {"TOKEN": "desk"},
