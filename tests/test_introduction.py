@@ -3,16 +3,14 @@
 import json
 import time
 from dataclasses import replace
-from typing import Any
 from uuid import uuid4
 
+from asking import EARLIER, TENANT, Agent
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
-from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span, Status
+from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans
 
-from partywall import attributes
 from partywall.identifiers import Identifier, fingerprint
 from partywall.request import RequestFacts, read_request
 from partywall_analyzer.introduction import (
@@ -24,62 +22,6 @@ from partywall_analyzer.introduction import (
 )
 from partywall_collector.envelope import Envelope, frame
 from partywall_collector.store import Store, statement
-
-EARLIER = "2020-01-01 00:00:00"
-TENANT = "acme"
-
-
-class Agent:
-    """Calls tools one after the other, in a trace of its own."""
-
-    def __init__(self, request: str) -> None:
-        self.request = request
-        self.trace = uuid4().bytes
-        self.spans: list[Span] = []
-        self.tools: dict[str, dict[str, Any]] = {}
-
-    def call(
-        self,
-        result: str,
-        /,
-        operation: str = "read",
-        party: tuple[str, str] | None = None,
-        failed: bool = False,
-        outsiders: tuple[str, ...] = (),
-        **arguments: Any,
-    ) -> None:
-        """Make a call; `party` is the kind and the argument that names it."""
-        kind, argument = party or ("", "")
-        tool = " ".join((operation, kind, argument, *outsiders))
-        self.tools[tool] = {
-            "tool": tool,
-            "operation": operation,
-            "party_kind": kind,
-            "party_arguments": [argument] if party else [],
-            "outsider_fields": list(outsiders),
-            "recorded_at": EARLIER,
-        }
-        texts = {
-            attributes.TENANT_ID: TENANT,
-            "gen_ai.operation.name": "execute_tool",
-            "gen_ai.tool.name": tool,
-            "gen_ai.tool.call.arguments": json.dumps(arguments),
-            "gen_ai.tool.call.result": result,
-        }
-        number = len(self.spans) + 1
-        self.spans.append(
-            Span(
-                trace_id=self.trace,
-                span_id=number.to_bytes(8),
-                start_time_unix_nano=number * 1000,
-                end_time_unix_nano=number * 1000 + 1,
-                attributes=[
-                    KeyValue(key=name, value=AnyValue(string_value=text))
-                    for name, text in texts.items()
-                ],
-                status=Status(code=Status.STATUS_CODE_ERROR) if failed else Status(),
-            )
-        )
 
 
 def facts(store: Store, *agents: Agent) -> list[list[CallFacts]]:
