@@ -81,7 +81,7 @@ def analyze(store: Store, *, whole: bool = False, progress: Progress | None = No
                 candidates += find(tables, each)
             except RuleError as error:
                 errors.append(error)
-        calls = Calls.read(store, traces_of(candidates))
+        calls = Calls.read(tables, traces_of(candidates))
         candidates = fold(candidates, calls)
         cited = {each.credential_id for each in candidates} - {""}
         registry = registry.with_credentials(credentials_named(store, cited))

@@ -12,10 +12,12 @@ from itertools import chain
 from typing import Any, Final, NamedTuple, Self
 
 from partywall_analyzer.model import Ref
+from partywall_analyzer.tables import Tables
 from partywall_analyzer.verdict import DENIALS
-from partywall_collector.store import Store, statement
 
-_BATCH: Final = 2_000
+_BATCH: Final = 10_000
+"""Traces read at once: each reading unpacks most of the table, whatever it looks for."""
+
 _LOOKED_AT: Final = 8
 """So many calls that are still running are compared with a new one; parallel calls are few."""
 
@@ -90,18 +92,18 @@ class Calls:
     by_span: Mapping[Ref, Call] = field(default_factory=dict[Ref, Call])
 
     @classmethod
-    def read(cls, store: Store, traces: Iterable[str]) -> Self:
+    def read(cls, tables: Tables, traces: Iterable[str]) -> Self:
         """Read those of some traces, whole, whatever part of them an analysis opened."""
         found: dict[Ref, Call] = {}
         names = sorted(set(traces))
         for first in range(0, len(names), _BATCH):
             batch = names[first : first + _BATCH]
-            rows = store.rows(statement(_SQL, "observations"), {"traces": batch})
+            rows = tables.of_traces("observations", batch)
             seen = [Observation.from_row(row) for row in rows]
             doubtful = sorted({each.ref.trace_id for each in seen})
             emitters: dict[Ref, Emitter] = {}
             if doubtful:
-                for row in store.rows(statement(_SQL, "emitters"), {"traces": doubtful}):
+                for row in tables.of_traces("emitters", doubtful):
                     ref = Ref(row["trace"], row["span"])
                     emitters[ref] = Emitter(row["parent"], row["step"], row["kind"], row["scope"])
             for call in one_calls(seen, emitters):
@@ -117,9 +119,6 @@ class Calls:
         """The other spans of some calls."""
         calls = (self.by_span.get(ref) for ref in leads)
         return chain.from_iterable(call.spans[1:] for call in calls if call)
-
-
-_SQL: Final = "partywall_analyzer.sql"
 
 
 def one_calls(seen: Collection[Observation], emitters: Mapping[Ref, Emitter]) -> list[Call]:

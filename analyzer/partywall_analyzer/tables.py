@@ -39,6 +39,7 @@ _DIRTY: Final = {
     "dirty_identities": "identity String",
     "wide_values": "value UInt64",
 }
+_ASKED: Final = {"asked_traces": "trace_id FixedString(16)"}
 _NOTHING_NEW: Final = {"new_calls": list[int](), "changed_datasets": list[str]()}
 
 _OPENED: Final = ("open_spans", "open_calls_of_credentials")
@@ -82,7 +83,7 @@ class Tables:
         self._registry = registry
         self.news = news
         mark = f"{_PREFIX}{int(time.time())}_{secrets.token_hex(6)}"
-        self._empty = _FROM_REGISTRY | COLUMNS | _DIRTY
+        self._empty = _FROM_REGISTRY | COLUMNS | _DIRTY | _ASKED
         made = (*self._empty, *_DERIVED, "known_credentials", "crossings")
         self._made = {name: f"{mark}_{name}" for name in made}
         if news:
@@ -145,6 +146,13 @@ class Tables:
         if not self._filled({"crossings"}):
             return []
         return self.rows(statement(_SQL, "group_candidates"))
+
+    def of_traces(self, name: str, traces: Collection[str]) -> list[dict[str, Any]]:
+        """What a statement of this package reads of some traces, open or not."""
+        asked = self._made["asked_traces"]
+        self._store.command(f"TRUNCATE TABLE {asked}")
+        self._store.insert(asked, [{"trace_id": bytes.fromhex(trace)} for trace in traces])
+        return self.rows(statement(_SQL, name))
 
     def ignored_among(self, values: Collection[int]) -> set[int]:
         """Which of some values, open or not, prove nothing."""

@@ -3,7 +3,6 @@ SELECT
     lower(hex(trace_id)) AS trace, lower(hex(span_id)) AS span,
     lower(hex(parent_span_id)) AS parent, step, span_kind AS kind, scope_name AS scope
 FROM spans
-WHERE trace_id IN (SELECT toFixedString(unhex(id), 16) FROM (
-    SELECT arrayJoin({traces:Array(String)}) AS id))
+WHERE trace_id IN {asked_traces:Identifier}
 ORDER BY trace, span
 LIMIT 1 BY trace, span

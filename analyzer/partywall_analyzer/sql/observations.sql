@@ -12,8 +12,7 @@ FROM (
         if(call_id = '', 0, count() OVER (PARTITION BY trace_id, tenant_id, session_id, call_id))
             AS same
     FROM calls
-    WHERE trace_id IN (SELECT toFixedString(unhex(id), 16) FROM (
-        SELECT arrayJoin({traces:Array(String)}) AS id))
+    WHERE trace_id IN {asked_traces:Identifier}
 )
 WHERE alike > 1 OR same > 1
 ORDER BY trace, start_ns, end_ns DESC, span
