@@ -84,7 +84,8 @@ def test_hostile_names_end_as_findings_in_safe_words(crowded: Store) -> None:
     """Every crossing is found, and nothing that is printed can do harm."""
     analysis = analyze(crowded)
     found = {finding.rule for finding in analysis.findings}
-    assert found == {"flow", "foreign-dataset", "foreign-party", "handoff", "shared-credential"}
+    crossings = {"flow", "foreign-dataset", "foreign-party", "handoff", "shared-credential"}
+    assert found == {*crossings, "mixed-session"}
     for finding in list_findings(crowded, OPERATOR, limit=1_000).rows:
         assert finding.sentence.isprintable()
         assert finding.title.isprintable()

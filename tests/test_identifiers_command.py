@@ -31,7 +31,7 @@ def test_the_command_checks_declares_and_shows(
 
     assert "nothing was written" in run(str(good), "--check")
     assert patterns() == {}
-    assert f"{bad}:2: pattern: has a .:" in run(str(bad), code=1)
+    assert f"{bad}:2: pattern: has a .:" in run(str(bad), code=2)
     assert "No such file" in run(str(tmp_path / "none"), code=2)
     assert "--check looks at a file" in run("--check", code=2)
     run(str(good))

@@ -1,6 +1,6 @@
 """Batch and watch are one function: any split of a stream gives what one analysis of it gives."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import pytest
 from streams import empty, merged
@@ -19,9 +19,11 @@ def settled(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     """One store for all streams; each begins by emptying it."""
-    return open_store(f"chdb://{tmp_path_factory.mktemp('streams') / 'home'}", role="owner")
+    home = tmp_path_factory.mktemp("streams") / "home"
+    with open_store(f"chdb://{home}", role="owner") as store:
+        yield store
 
 
 def watched(store: Store, seeds: Sequence[int]) -> Analysis:

@@ -37,6 +37,7 @@ OPTIONAL: Final = {
     "backports": "",
     "prometheus_client": "",
     "psutil": "",
+    "requests": "",
     "starlette": "",
     "uvicorn": "",
     "jwt": "",

@@ -292,7 +292,7 @@ class World:
         for tenant in self._crowd_of:
             self._call(tenant, at, identity=f"roamer-{self._seed}", session=f"s-{tenant}-roamer")
         self._log.close(one, at=at + 9, sequence=4, **own)
-        both = {"session": f"s-both-{self._seed}", "request": f"R-{one}"}
+        both = {"session": f"s-both-{self._seed}", "request": f"R-both-{self._seed}"}
         for number, tenant in enumerate((one, other, one)):
             self._call(tenant, at + 3 + number, **both)
 
