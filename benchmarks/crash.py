@@ -43,6 +43,9 @@ RECONNECT = [("grpc.initial_reconnect_backoff_ms", 50), ("grpc.max_reconnect_bac
 LONGEST_START = 3.0
 LONGEST_LIFE = 0.8
 START_PATIENCE = 60.0
+LOAD_PATIENCE = 600.0
+"""Seconds for what the kills left in the spool; many short lives load little of it."""
+
 READY = "\nready\n"
 
 Spans = dict[str, str]
@@ -167,6 +170,7 @@ class Collected:
         self.url = f"chdb://{folder / 'home'}"
         self.grpc, self.http = free_endpoint(), free_endpoint()
         self._log = folder / "collect.log"
+        self._spool = folder / "home" / "spool"
         config = Path(__file__).parent.parent / "otel-config.yaml"
         protocols = "receivers.otlp.protocols"
         settings = [
@@ -193,6 +197,21 @@ class Collected:
             if process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"the collector does not start:\n{self.log()[-3000:]}")
             time.sleep(0.02)
+
+    def wait_loaded(self) -> None:
+        """Wait until nothing acknowledged is in the spool any more."""
+        deadline = time.monotonic() + LOAD_PATIENCE
+        while self._waiting():
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"the spool is not loaded:\n{self.log()[-3000:]}")
+            time.sleep(0.5)
+
+    def _waiting(self) -> bool:
+        with contextlib.suppress(FileNotFoundError):  # one that is loaded goes away
+            return any(
+                file.name != "lock" and file.stat().st_size for file in self._spool.iterdir()
+            )
+        return True
 
     def log(self) -> str:
         return self._log.read_text(errors="replace") if self._log.exists() else ""
@@ -281,6 +300,7 @@ def run(kills: int, folder: Path) -> dict[str, float]:
         process = collected.start()
         collected.wait_ready(process, starts + 1)
         time.sleep(0.5)
+    collected.wait_loaded()
     process.send_signal(signal.SIGTERM)
     if process.wait(START_PATIENCE) != 0:
         raise RuntimeError(f"the collector does not stop well:\n{collected.log()[-3000:]}")
