@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-LIMIT_MICROSECONDS = 300_000
 OFFLINE = re.compile(
     r"failed to fetch|network|dns error|connection refused|timed out|offline|"
     r"error sending request|not found in the package registry",
@@ -61,18 +60,22 @@ print(json.dumps({
     assert {*found["heavy"]} <= {"grpc", "requests"}  # parts of OpenTelemetry's own exporters
 
 
-def test_importing_it_takes_less_than_a_third_of_a_second(bare: Path) -> None:
-    """The best of five: a busy machine makes single runs long, not short."""
+def test_importing_it_takes_at_most_three_times_what_opentelemetry_takes(bare: Path) -> None:
+    """The best of five each: a busy machine makes single runs long, not short."""
 
-    def import_time() -> int:
-        done = run(bare / "python", "-X", "importtime", "-c", "import partywall")
+    def import_time(module: str) -> int:
+        done = run(bare / "python", "-X", "importtime", "-c", f"import {module}")
         last = done.stderr.splitlines()[-1]
-        found = re.fullmatch(r"import time: +\d+ \| +(\d+) \| partywall", last)
+        found = re.fullmatch(rf"import time: +\d+ \| +(\d+) \| {re.escape(module)}", last)
         assert found, done.stderr
         return int(found[1])
 
-    import_time()  # writes the bytecode
-    assert min(import_time() for _ in range(5)) < LIMIT_MICROSECONDS
+    import_time("partywall")  # writes the bytecode
+    ours, theirs = (
+        min(import_time(module) for _ in range(5))
+        for module in ("partywall", "opentelemetry.sdk.trace")
+    )
+    assert ours < 3 * theirs
 
 
 def test_it_exports_without_anything_else(bare: Path) -> None:
