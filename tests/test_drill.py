@@ -19,6 +19,7 @@ from partywall_collector.registry import Principal, Tenant
 from partywall_collector.registry.load import current, write
 from partywall_collector.store import Store, open_store
 from partywall_collector.store.facade import serve
+from partywall_collector.store.row_policies import tables
 
 
 @pytest.fixture(scope="module")
@@ -153,3 +154,9 @@ def test_the_spans_of_a_drill_hold_no_content(store: Store) -> None:
     drill = prepare(store, "acme", "fjord", pages=False, token="")
     assert b"gen_ai.tool.call.arguments" not in request(drill)
     assert len(request(drill)) < 2_000
+
+
+def test_a_tenant_reads_no_drill_since_it_names_the_other_one() -> None:
+    """Only the operator's handles see rows of the table."""
+    (seen,) = [each for each in tables() if each.table == "drills"]
+    assert not seen.tenant_column

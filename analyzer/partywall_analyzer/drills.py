@@ -87,7 +87,7 @@ def retire(store: Store, tenant: str) -> None:
 def record(store: Store, drill: Drill) -> None:
     """Keep a drill, or what came of it."""
     row = asdict(drill)
-    row |= {"drill_id": row.pop("id"), "tenant_id": row.pop("tenant")}
+    row |= {"drill_id": row.pop("id"), "caller": row.pop("tenant")}
     store.insert("drills", [row | {"recorded_at": datetime.now(UTC)}])
 
 
@@ -212,4 +212,4 @@ def _say(span: Span, said: Mapping[str, str]) -> None:
 def _drill(row: Mapping[str, Any]) -> Drill:
     names = ("owner", "dataset", "pages", "sent_at", "finding_id", "found_after", "told_after")
     told = {name: row[name] for name in names}
-    return Drill(id=row["drill_id"], tenant=row["tenant_id"], **told)
+    return Drill(id=row["drill_id"], tenant=row["caller"], **told)

@@ -1,5 +1,5 @@
 -- The drills that reached these datasets, and whether their findings are to wake somebody.
-SELECT dataset, tenant_id AS tenant, any(pages) AS pages
+SELECT dataset, caller AS tenant, any(pages) AS pages
 FROM drills
 WHERE dataset IN {datasets:Array(String)}
-GROUP BY dataset, tenant_id
+GROUP BY dataset, caller

@@ -30,6 +30,7 @@ _IN_TEXTS: Final = (
     "match(concatWithSeparator('\n', title, sentence, evidence), {mentions:String}))"
 )
 _OF_TENANT: Final = {
+    "drills": "{tenant:String} IN (caller, owner)",
     "ledger": f"{_IN_FINDING} OR {_IN_TEXTS}",
     "quarantine": "has(claimed_tenants, {tenant:String})",
     "readers": "tenant_id = {tenant:String}",

@@ -1,8 +1,8 @@
--- A crossing that was made on purpose: for which tenant a call reached a dataset of `owner`, under
--- names that nobody knew before. The newest row of a drill says what came of it.
+-- A crossing that was made on purpose: for the tenant `caller` a call reached a dataset of `owner`,
+-- under names that nobody knew before. It names both, so it is for the operator alone. The newest row of a drill says what came of it.
 CREATE TABLE IF NOT EXISTS drills (
     drill_id String,
-    tenant_id LowCardinality(String),
+    caller LowCardinality(String),
     owner LowCardinality(String),
     dataset String,
     pages Bool,
