@@ -88,6 +88,9 @@ def test_function_words_and_parts_of_addresses_point_at_nothing() -> None:
         ("Could you look who was there?", False, False),
         ("Look who was there. How many?", False, False),
         ("Show the letters that were mailed or shared", False, False),
+        ("Set up a monthly payment to the club", True, False),
+        ("Make sure to adjust my payment", False, False),
+        ("Update the standing order", False, False),
     ],
 )
 def test_what_a_request_asks_for(text: str, reaches: bool, only_asks: bool) -> None:

@@ -43,8 +43,10 @@ REACH: Final[tuple[str, ...]] = (
         "buy",
         "purchase",
     ),
-    *("payment", "payments", "transaction", "bill", "invoice", "rent", "fee", "orders", "renew"),
-    *("subscribe", "subscription", "adjust"),
+    *("bill", "invoice", "fee", "renew", "subscribe"),
+    # a new payment; to change one that is there ("adjust my rent payment") brings in nobody
+    r"(?:make(?! sure)|set up|create|schedule|issue|process|place)(?:\s+[\w-]+){0,4}?"
+    r"\s+(?:payments?|transactions?|orders?|subscriptions?)",
     # to do whatever a text says
     *("task", "tasks", "todo", "todos", "actions", "instructions", "steps"),
 )
