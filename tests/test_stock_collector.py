@@ -55,15 +55,31 @@ def free_port() -> int:
         return free.getsockname()[1]
 
 
+DEPLOYED = Path(__file__).parent.parent / "deploy" / "gateway" / "otel-collector.yaml"
+HERE = """
+receivers:
+  otlp: {{protocols: {{grpc: {{endpoint: "127.0.0.1:0"}}, http: {{endpoint: "127.0.0.1:{port}"}}}}}}
+extensions: {{file_storage: {{directory: {queue}}}}}
+exporters:
+  otlp/partywall: {{endpoint: {grpc}, retry_on_failure: {{initial_interval: 200ms}}}}
+service: {{telemetry: {{metrics: {{level: none}}}}}}
+"""
+"""What of the deployed file is another machine's."""
+
+
 @contextmanager
-def stock(folder: Path, grpc: str, http: str) -> Generator[str]:
-    """A running stock collector; gives the URL that takes traces."""
-    port = free_port()
-    path = folder / "otelcol.yaml"
-    path.write_text(CONFIG.format(port=port, grpc=grpc, http=http))
+def stock(folder: Path, *configs: str | Path, port: int) -> Generator[str]:
+    """A running stock collector; gives the URL that takes traces. It is killed, not stopped."""
+    paths: list[str] = []
+    for number, config in enumerate(configs):
+        path = config if isinstance(config, Path) else folder / f"otelcol-{number}.yaml"
+        if isinstance(config, str):
+            path.write_text(config)
+        paths += ["--config", str(path)]
     assert BINARY is not None
-    with (folder / "otelcol.log").open("wb") as log:
-        process = subprocess.Popen([BINARY, "--config", str(path)], stderr=log, stdout=log)
+    environment = os.environ | {"PARTYWALL_TOKEN": "gateway"}
+    with (folder / "otelcol.log").open("ab") as log:
+        process = subprocess.Popen([BINARY, *paths], stderr=log, stdout=log, env=environment)
     try:
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline:
@@ -73,7 +89,7 @@ def stock(folder: Path, grpc: str, http: str) -> Generator[str]:
             time.sleep(0.1)
         yield f"http://127.0.0.1:{port}/v1/traces"
     finally:
-        process.terminate()
+        process.kill()
         process.wait(30)
 
 
@@ -105,13 +121,8 @@ def wait_for(collector: Collector, spans: int) -> None:
     assert collector.drain(30)
 
 
-def test_a_stock_collector_in_front_names_the_tenant_and_comes_back(
-    store: Store, tmp_path: Path
-) -> None:
-    """gzip over gRPC and zstd over HTTP; each exporter's tenant binds, the rest is quarantined.
-
-    While the collector is away the stock one keeps the spans and delivers them afterwards.
-    """
+def admit_gateway(store: Store) -> None:
+    """Two tenants, and the principal of the stock collector, which forwards for both."""
     gateway = Principal(
         id="gateway",
         tenants=("acme", "fjord"),
@@ -119,9 +130,21 @@ def test_a_stock_collector_in_front_names_the_tenant_and_comes_back(
         roles=("gateway",),
     )
     write([Tenant(id="acme"), Tenant(id="fjord"), gateway], store)
+
+
+def test_a_stock_collector_in_front_names_the_tenant_and_comes_back(
+    store: Store, tmp_path: Path
+) -> None:
+    """gzip over gRPC and zstd over HTTP; each exporter's tenant binds, the rest is quarantined.
+
+    While the collector is away the stock one keeps the spans and delivers them afterwards.
+    """
+    admit_gateway(store)
     ends = {"grpc": f"127.0.0.1:{free_port()}", "http": f"127.0.0.1:{free_port()}"}
+    port = free_port()
+    stock_config = CONFIG.format(port=port, grpc=ends["grpc"], http=f"http://{ends['http']}")
     config = Config.default(store.url, **ends)
-    with stock(tmp_path, ends["grpc"], f"http://{ends['http']}") as url:
+    with stock(tmp_path, stock_config, port=port) as url:
         with Collector(store, config) as collector:
             send(url, span("one", "acme"), span("two", "fjord"))
             wait_for(collector, 4)
@@ -132,3 +155,20 @@ def test_a_stock_collector_in_front_names_the_tenant_and_comes_back(
         with Collector(store, config) as collector:
             wait_for(collector, 2)
     assert ("while away", "acme") in names(store, "spans")
+
+
+def test_the_deployed_gateway_loses_nothing_though_it_is_killed(
+    store: Store, tmp_path: Path
+) -> None:
+    """`deploy/gateway/`: what it took while the collector was away is on disk, and comes once."""
+    admit_gateway(store)
+    grpc, port = f"127.0.0.1:{free_port()}", free_port()
+    here = HERE.format(port=port, grpc=grpc, queue=tmp_path / "queue")
+    with stock(tmp_path, DEPLOYED, here, port=port) as url:
+        send(url, span("one", "acme"), span("two", "fjord"))
+        time.sleep(0.5)
+    config = Config.default(store.url, grpc=grpc, http="127.0.0.1:0")
+    with stock(tmp_path, DEPLOYED, here, port=port), Collector(store, config) as collector:
+        wait_for(collector, 2)
+    assert names(store, "spans") == [("one", "acme"), ("two", "fjord")]
+    assert names(store, "quarantine") == []
