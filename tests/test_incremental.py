@@ -44,7 +44,9 @@ def missed(whole: Analysis) -> list[str]:
 def test_any_split_of_a_stream_leaves_the_findings_of_the_whole(store: Store) -> None:
     """In any order, twice, late, and with a registry that changes between two ticks."""
     whole = watched(store, SEEDS)
-    assert {found.rule for found in whole.findings} >= {"flow", "relay", "handoff", "foreign-party"}
+    assert {found.rule for found in whole.findings} >= {
+        *("flow", "relay", "handoff", "foreign-party", "canary"),
+    }
     assert missed(whole) == []
 
 
@@ -78,6 +80,11 @@ MUTANTS = {
         "changed_values",
         "HAVING (",
         "HAVING false AND (",
+    ),
+    "a canary that others hold re-opens nobody": (
+        "dirty_values",
+        "AND trace_id IN {dirty_traces:Identifier}\n    AND value",
+        "AND false\n    AND value",
     ),
     "a changed record re-opens no call": ("dirty_traces_of_records", *NOTHING),
     "a new call re-opens no identity": ("dirty_identities", *NOTHING),

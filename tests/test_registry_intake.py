@@ -18,7 +18,15 @@ from collecting import collecting
 from partywall_collector.collector import Collector
 from partywall_collector.config import Config
 from partywall_collector.principals import SHORTEST_PAUSE, of_token
-from partywall_collector.registry import Approval, Credential, Record, Relation, Session, Tenant
+from partywall_collector.registry import (
+    Approval,
+    Canary,
+    Credential,
+    Record,
+    Relation,
+    Session,
+    Tenant,
+)
 from partywall_collector.registry.load import current, write
 from partywall_collector.registry.model import GOVERNANCE, Principal
 from partywall_collector.store import Store, open_store
@@ -50,6 +58,7 @@ def records() -> list[Record]:
         principal("desk", "acme"),
         principal("other", "fjord"),
         principal("agent", "acme", roles=()),
+        principal("operator", "*"),
     ]
 
 
@@ -91,7 +100,7 @@ def mistakes(said: dict[str, Any]) -> dict[str, str]:
 def test_entries_are_in_the_registry_when_they_are_acknowledged(
     collector: Collector, store: Store
 ) -> None:
-    """Of all four kinds, in the form of the files; sent again they change nothing."""
+    """Of the four kinds of a tenant, in the form of the files; sent again they change nothing."""
     session = {"request": "REQ-1", "tenant": "acme", "opened": YEAR, "text": "Mail b@c.example"}
     body = {
         "approvals": [APPROVAL],
@@ -170,7 +179,7 @@ def test_one_mistake_keeps_all_of_a_request_out(collector: Collector, store: Sto
 def test_what_is_no_entry_is_told(
     collector: Collector, body: object, field: str, what: str
 ) -> None:
-    """A clear 400, never a crash; nothing but the four kinds is written from outside."""
+    """A clear 400, never a crash; nothing but the five kinds is written from outside."""
     status, said = post(collector, body)
     assert status == 400
     ((where, why),) = mistakes(said).items()
@@ -191,6 +200,24 @@ def test_a_sender_writes_for_its_own_tenants(collector: Collector, store: Store)
     gone = post(collector, {"credentials": [{"id": "lease-7", "revoked": YEAR}]}, who="other")
     assert gone[0] == 400
     assert {one.tenant for one in current(store, Credential)} == {"acme"}
+
+
+def test_a_canary_is_registered_by_who_writes_for_every_tenant(
+    collector: Collector, store: Store
+) -> None:
+    """A tenant's keeper could ask with one who else holds a value; the value itself is not kept."""
+    value = "pw-5b1c0e7a93f64d2288c1"
+    entry = {"id": "crm-row", "tenant": "acme", "value": value}
+    status, said = post(collector, {"canaries": [entry]})
+    assert status == 403
+    assert "only who writes for every tenant" in mistakes(said)["canaries[0].value"]
+    assert post(collector, {"canaries": [entry]}, who="operator")[1] == {"entries": 1, "changed": 1}
+    assert post(collector, {"canaries": [entry]}, who="operator")[1] == {"entries": 1, "changed": 0}
+    ended = {"id": "crm-row", "tenant": "acme", "until": "2026-05-01"}
+    assert post(collector, {"canaries": [ended]}, who="operator")[0] == 200
+    (kept,) = current(store, Canary)
+    assert (len(kept.fingerprints), kept.valid_until.month) == (1, 5)
+    assert value not in str(store.rows("SELECT * FROM canaries"))
 
 
 def test_the_example_of_the_page_runs_against_a_real_collector(tmp_path: Path) -> None:

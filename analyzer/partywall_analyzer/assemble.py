@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from partywall_analyzer.canaries import Period
 from partywall_analyzer.chains import draw
 from partywall_analyzer.explain import Speaker, Told
 from partywall_analyzer.limits import Limits
@@ -44,7 +45,8 @@ def needed(parts: Sequence[Part]) -> list[Crossing]:
 
 def woven(candidate: Candidate) -> set[str]:
     """The traces between whose calls a path is looked for: none if the crossing is direct."""
-    if rule(candidate.rule).direct is not None:
+    the_rule = rule(candidate.rule)
+    if the_rule.direct is not None and not the_rule.traced:
         return set()
     refs = (ref for each in candidate.crossings for ref in (each.call, each.source) if ref)
     return {ref.trace_id for ref in refs}
@@ -79,9 +81,11 @@ class Assembler:
         ignored: set[int],
         speaker: Speaker,
         calls: Calls,
+        canaries: Mapping[int, Period],
     ) -> None:
         self._spans = spans
         self._ignored = frozenset(ignored)
+        self._canaries = canaries
         self._speaker = speaker
         self._calls = calls
         self._skew = Limits.read().clock_skew * 10**9
@@ -104,33 +108,38 @@ class Assembler:
         for crossing in part.candidate.crossings:
             if the_rule.direct is not None:
                 yield _Woven(part, crossing, None, the_rule.direct)
-            elif crossing.source:
-                witness = self._weave(crossing).witness(crossing.source, crossing.call)
-                if not witness and crossing.carried and _far(crossing):
-                    witness = self._later(crossing).witness(crossing.source, crossing.call)
-                if witness:
-                    yield _Woven(part, crossing, witness, witness.proof)
+            elif witness := self._witness(crossing):
+                yield _Woven(part, crossing, witness, witness.proof)
+
+    def _witness(self, crossing: Crossing) -> Witness | None:
+        """The way from where the data was to where it crossed, if there is one."""
+        if not crossing.source:
+            return None
+        witness = self._weave(crossing).witness(crossing.source, crossing.call)
+        if not witness and crossing.carried and _far(crossing):
+            witness = self._later(crossing).witness(crossing.source, crossing.call)
+        return witness
 
     def _weave(self, crossing: Crossing, along: Sequence[Along] = ()) -> Weave:
         refs = (crossing.call, crossing.source or crossing.call, *(each.call for each in along))
         traces = tuple(sorted({ref.trace_id for ref in refs}))
         if traces not in self._weaves:
             spans = [span for trace in traces for span in self._spans.get(trace, [])]
-            self._weaves[traces] = Weave(spans, commonplace=self._ignored)
+            self._weaves[traces] = self._woven_of(spans)
         return self._weaves[traces]
+
+    def _woven_of(self, spans: Iterable[Span]) -> Weave:
+        return Weave(spans, commonplace=self._ignored, canaries=self._canaries)
 
     def _later(self, crossing: Crossing) -> Weave:
         """The traces of a crossing, with the clock of the later one put forward."""
         refs = (crossing.call, crossing.source or crossing.call)
-        return Weave(
-            (
-                replace(span, start=span.start + self._skew, end=span.end + self._skew)
-                if span.trace_id == crossing.call.trace_id
-                else span
-                for trace in sorted({ref.trace_id for ref in refs})
-                for span in self._spans.get(trace, [])
-            ),
-            commonplace=self._ignored,
+        return self._woven_of(
+            replace(span, start=span.start + self._skew, end=span.end + self._skew)
+            if span.trace_id == crossing.call.trace_id
+            else span
+            for trace in sorted({ref.trace_id for ref in refs})
+            for span in self._spans.get(trace, [])
         )
 
     def _told(self, the_rule: Rule, kept: Sequence[_Woven], best: _Woven) -> Finding:
@@ -142,8 +151,9 @@ class Assembler:
         reasons = tuple(dict.fromkeys(r for p in parts for r in p.judgement.reasons))
         judgement = replace(part.judgement, reasons=reasons)
         direct = the_rule.direct is not None
+        witness = self._witness(crossing) if the_rule.traced else best.witness
         sources = [each.call for w in kept for each in w.crossing.along]
-        if not direct:
+        if not direct or the_rule.traced:
             sources += [w.crossing.source for w in kept if w.crossing.source]
         count = len(calls) if not direct else sum(p.candidate.count for p in parts)
         told = Told(
@@ -199,7 +209,7 @@ class Assembler:
             last_seen=told.last_seen,
             calls=calls[:MAX_CALLS],
             sources=tuple(dict.fromkeys(sources))[:MAX_CALLS],
-            chain=draw(told, weave, best.witness),
+            chain=draw(told, weave, witness),
             evidence=evidence,
         )
 

@@ -75,6 +75,8 @@ def draw(told: Told, weave: Weave, witness: Witness | None) -> Chain:
         return canvas.chain()
     if told.rule.id == "handoff":
         _handoff(canvas, told, weave, sink)
+    elif told.rule.id == "canary":
+        _canary(canvas, told, weave, witness, sink)
     elif told.rule.id in ("flow", "relay") and told.source:
         start = _approach(canvas, told.source, weave.ancestors(told.source.ref))
         if told.source_dataset:
@@ -218,6 +220,25 @@ def _credential(canvas: Canvas, told: Told, sink: Span, node: Node) -> None:
     canvas.hop(credential, node, "used by", Proof.P2, sink)
     if credential.tenant != node.tenant:
         canvas.cross(credential, node)
+
+
+def _canary(canvas: Canvas, told: Told, weave: Weave, witness: Witness | None, sink: Span) -> None:
+    """From the data in which it lies, over the call that first had it, to the one that held it."""
+    first = told.source or sink
+    start = _approach(canvas, first, weave.ancestors(first.ref))
+    name = told.source_dataset or "data that it is planted in"
+    held = canvas.node("dataset", name, name, told.candidate.from_tenant)
+    canvas.hop(held, start, "a canary came out", Proof.P4, first)
+    if held.tenant != start.tenant:
+        canvas.cross(held, start)
+    if first is sink:
+        return
+    _path(canvas, weave, witness.hops if witness else ())
+    end = _step(canvas, sink)
+    if not witness:
+        canvas.hop(start, end, "the canary is here too", Proof.P4, sink)
+    if start.tenant != end.tenant and not any(hop.crossing for hop in canvas.chain().hops):
+        canvas.cross(start, end)
 
 
 def _handoff(canvas: Canvas, told: Told, weave: Weave, sink: Span) -> None:

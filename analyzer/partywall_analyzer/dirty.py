@@ -90,6 +90,7 @@ class News:
                 "changed_parties": _parties(store, patterns),
                 "party_tenants": _distinct(row["tenant_id"] for row in parties),
                 "changed_requests": requests,
+                "changed_canaries": _canaries(store, loads["canaries"]),
                 "changed_tools": _distinct(row["tool"] for row in records("tools")),
                 "renamed_tenants": renamed,
                 "changed_tenants": _distinct((*(row["tenant_id"] for row in grants), *renamed)),
@@ -151,6 +152,14 @@ def _dirty_keys_of_tenants(store: Store, news: News, names: Mapping[str, Any]) -
 
 def _distinct(values: Any) -> list[Any]:
     return sorted(set(values))
+
+
+def _canaries(store: Store, loads: Sequence[int]) -> list[int]:
+    """The fingerprints that changed canaries have or had."""
+    if not loads:
+        return []
+    rows = store.rows(statement(_SQL, "changed_canaries"), {"loads": list(loads)})
+    return [int(row["value"]) for row in rows]
 
 
 def _datasets(store: Store, patterns: Sequence[str]) -> list[str]:

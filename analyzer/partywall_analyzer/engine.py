@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from partywall_analyzer.assemble import Assembler, carried, drawn, needed, woven
+from partywall_analyzer.canaries import planted
 from partywall_analyzer.candidates import find
 from partywall_analyzer.dirty import TOO_MANY, News
 from partywall_analyzer.drills import Drills
@@ -135,6 +136,7 @@ def _findings(
     judge, speaker = Judge(registry), Speaker(registry)
     introductions = Introductions(store, registry, candidates)
     drilled = Drills(store, candidates)
+    canaries = planted(registry)
     by_id: defaultdict[str, list[Part]] = defaultdict(list)
     for candidate in candidates:
         for part in judged(judge, introductions, calls, candidate):
@@ -155,7 +157,8 @@ def _findings(
         spans = {trace: fold_spans(fetched[trace], calls) for trace in fetched}
         told = [part.candidate for parts in chunk.values() for part in parts]
         values = carried(spans, {trace for each in told for trace in woven(each)})
-        assembler = Assembler(spans, tables.ignored_among(values), speaker, calls)
+        ignored = tables.ignored_among(values)
+        assembler = Assembler(spans, ignored, speaker, calls, canaries)
         found = filter(None, map(assembler.finding, chunk.values()))
         made += map(drilled.marked, found)
     return sorted(made, key=lambda finding: finding.id)

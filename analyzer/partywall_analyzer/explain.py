@@ -137,6 +137,7 @@ class Speaker:
             "credential": clean(candidate.credential_id),
             "approval": clean(candidate.approval_id),
             "session": clean(candidate.session_id),
+            "canary": clean(_canary(candidate)),
             "times": _times(told),
             "after": _after(told),
         }
@@ -166,6 +167,11 @@ class Speaker:
         candidate = told.candidate
         owner = self.tenant(candidate.to_tenant)
         elsewhere = told.source_dataset and not candidate.dataset and not candidate.party
+        if candidate.rule == "canary":
+            where = f" in {clean(told.source_dataset)}" if told.source_dataset else ""
+            answer = f"canary {clean(_canary(candidate))}{where}"
+            proof = f"registry: planted in data of {self._owner(candidate)}"
+            return Answer(question, answer, proof, True)
         if candidate.rule in ("relay", "tenant-mismatch") or elsewhere:
             known = self._registry.owner(told.source_dataset)
             proof = (
@@ -224,6 +230,11 @@ def _named(candidate: Candidate) -> str:
     if agent and identity and identity != agent:
         return f'Agent "{agent}" ({identity})'
     return f'Agent "{agent or identity}"' if agent or identity else "An unnamed agent"
+
+
+def _canary(candidate: Candidate) -> str:
+    """The name of the canary that a finding is about."""
+    return candidate.subject.removeprefix(f"{candidate.session_id}|")
 
 
 def _times(told: Told) -> str:

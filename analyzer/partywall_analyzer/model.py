@@ -73,7 +73,7 @@ _PROOFS: Final[dict[str, str]] = {
     "P1": "in causal order",
     "P2": "declared, or one identifier matches",
     "P3": "two identifiers of one record match",
-    "P4": "both sides agree",
+    "P4": "a planted value, or both sides tell of it",
 }
 
 ATTESTATIONS: Final[dict[str, str]] = {

@@ -13,7 +13,7 @@ WORDS: Final = frozenset(
     (
         *("who", "by_whom", "of_whom", "to_where", "on_dataset", "of_target", "from_name"),
         *("to_name", "session_name", "acted", "dataset", "source_dataset", "party", "target"),
-        *("tool", "credential", "approval", "session", "times", "after"),
+        *("tool", "credential", "approval", "session", "canary", "times", "after"),
     )
 )
 """What title and sentence of a rule can name; `explain.py` fills it in."""
@@ -59,9 +59,10 @@ class Rule:
 
     `opens` is the key that its findings are a function of (docs/analyzer.md, "Writing a rule").
     `direct` is the proof of a crossing that one record shows, and `grounds` says which; None where
-    a witness path must grade it. `broken` is set by a rule about a binding within one tenant, or
-    by one whose crossings stay open without a grant. The ids of `frameworks` are those of
-    docs/rules.md. The last three are filled in: the docstring, and the other file of the rule.
+    a witness path must grade it; with `traced` the path is drawn, though it grades nothing.
+    `broken` is set by a rule about a binding within one tenant, or by one whose crossings stay
+    open without a grant. The ids of `frameworks` are those of docs/rules.md. The last three are
+    filled in: the docstring, and the other file of the rule.
     """
 
     id: str
@@ -74,6 +75,7 @@ class Rule:
     covered_by: Cover = Cover.NOTHING
     broken: Broken | None = None
     grounds: str = ""
+    traced: bool = False
     about: str = ""
     sql: str = ""
     sql_file: str = field(default="", repr=False)

@@ -46,13 +46,13 @@ _OPENED: Final = ("open_spans", "open_calls_of_credentials")
 _DERIVED: Final = (
     *("meeting", "touches", "ignored", "telling", "held", "had", "mixed_traces"),
     *("mixed_sessions", "linked", "credential_uses", "deeds", "spread"),
-    "session_records",
+    *("session_records", "sighted", "sightings"),
 )
 """What rules read beside open calls and spans, in the order in which it is made."""
 
 _READ: Final = (
     *("calls", "spans", "calls_of_credentials", "touches", "held", "had", "mixed_traces"),
-    *("deeds", "spread", "session_records"),
+    *("deeds", "spread", "session_records", "sightings"),
 )
 """What a rule reads its crossings from: if all that it names is empty, it finds none."""
 
@@ -84,7 +84,7 @@ class Tables:
         self.news = news
         mark = f"{_PREFIX}{int(time.time())}_{secrets.token_hex(6)}"
         self._empty = _FROM_REGISTRY | COLUMNS | _DIRTY | _ASKED
-        made = (*self._empty, *_DERIVED, "known_credentials", "crossings")
+        made = (*self._empty, *_DERIVED, "known_credentials", "planted", "crossings")
         self._made = {name: f"{mark}_{name}" for name in made}
         if news:
             self._made |= {name: f"{mark}_{name}" for name in (*_RAW, *MADE)}
@@ -106,6 +106,7 @@ class Tables:
             for name, columns in self._empty.items():
                 self._store.command(f"CREATE TABLE {self._made[name]} ({columns}) ENGINE = Memory")
             self._name_datasets()
+            self._run("planted")
             if self.news:
                 self._run("empty_calls")
                 find_dirty(self._store, self.news, self.names, self._run, self._open_calls)

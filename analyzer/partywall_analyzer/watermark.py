@@ -24,7 +24,7 @@ OVERLAP: Final = 600_000_000
 TABLES: Final = {"spans": "loaded_at", "calls": "loaded_at"} | dict.fromkeys(
     (
         *("tenants", "datasets", "parties", "relations", "approvals", "credentials", "sessions"),
-        "tools",
+        *("tools", "canaries"),
     ),
     "recorded_at",
 )

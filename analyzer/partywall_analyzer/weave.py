@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import networkx as nx
 
+from partywall_analyzer.canaries import Period
 from partywall_analyzer.model import READS, Proof, Ref
 from partywall_analyzer.spans import Span
 
@@ -25,6 +26,7 @@ _WEIGHTS: Final = {
     Proof.P1: 10**12,
     Proof.P0: 10**18,
 }
+_NONE: Final[Mapping[int, Period]] = {}
 _MATCHED: Final = 10**9
 """Values that match over sessions show that data came along; a recorded way is told instead."""
 
@@ -144,10 +146,17 @@ class _Ways:
 class Weave:
     """The graph of some spans: usually the one or two traces that a candidate names."""
 
-    def __init__(self, spans: Iterable[Span], *, commonplace: Collection[int] = ()) -> None:
-        """Weave these spans; values in `commonplace` carry nothing."""
+    def __init__(
+        self,
+        spans: Iterable[Span],
+        *,
+        commonplace: Collection[int] = (),
+        canaries: Mapping[int, Period] = _NONE,
+    ) -> None:
+        """Weave these spans; values in `commonplace` carry nothing, `canaries` prove all."""
         self._places = _place(spans)
-        self._commonplace = frozenset(commonplace)
+        self._canaries = canaries
+        self._commonplace = frozenset(commonplace) - canaries.keys()
         self._ways = _Ways()
 
     @cached_property
@@ -206,7 +215,7 @@ class Weave:
             yield from self._spawned(place)
             yield from self._linked(place)
             yield from _touched(place)
-        yield from _carried(self._places.values(), self._commonplace)
+        yield from _carried(self._places.values(), self._commonplace, self._canaries)
 
     def _spawned(self, place: _Place) -> Iterator[Message]:
         if place.parent:
@@ -249,7 +258,9 @@ def _touched(place: _Place) -> Iterator[Message]:
             yield Message("wrote", place.done, receiver, Proof.P2)
 
 
-def _carried(places: Collection[_Place], ignored: frozenset[int]) -> Iterator[Message]:
+def _carried(
+    places: Collection[_Place], ignored: frozenset[int], canaries: Mapping[int, Period]
+) -> Iterator[Message]:
     """Values that came out of one call and went into a later one, straight or through a dataset.
 
     One message from the latest earlier producer of each value and dataset, so their number grows
@@ -271,7 +282,8 @@ def _carried(places: Collection[_Place], ignored: frozenset[int]) -> Iterator[Me
             sources = [q for value in inward for q in produced.get(value, {}).values()]
             for source in _distinct(sources):
                 common = set(inward) & set(source.span.values_out)
-                yield _carry(source, place.begun, common, kind=_straight(source, place))
+                kind = _straight(source, place)
+                yield _carry(source, place.begun, common, canaries, kind=kind)
             continue
         for dataset in datasets:
             writers = [q for value in outward if (q := stored.get((dataset, value)))]
@@ -279,7 +291,7 @@ def _carried(places: Collection[_Place], ignored: frozenset[int]) -> Iterator[Me
                 if writer is not place:
                     common = set(outward) & set(writer.span.values_in)
                     read = Moment(place.line, place.end)
-                    yield _carry(writer, read, common, through=dataset)
+                    yield _carry(writer, read, common, canaries, through=dataset)
         for value in outward:
             produced[value].update(dict.fromkeys(datasets, place))
         for access in span.datasets:
@@ -288,9 +300,17 @@ def _carried(places: Collection[_Place], ignored: frozenset[int]) -> Iterator[Me
 
 
 def _carry(
-    source: _Place, receiver: Moment, common: set[int], *, kind: str = "carried", through: str = ""
+    source: _Place,
+    receiver: Moment,
+    common: set[int],
+    canaries: Mapping[int, Period],
+    *,
+    kind: str = "carried",
+    through: str = "",
 ) -> Message:
     proof = Proof.P3 if len(common) > 1 else Proof.P2
+    if any(canaries[value].holds(receiver.key.time) for value in common if value in canaries):
+        proof = Proof.P4
     return Message(kind, source.done, receiver, proof, len(common), through)
 
 

@@ -29,6 +29,7 @@ from partywall_collector.registry.model import (
     SINGULAR,
     WHEN_LOADED,
     Approval,
+    Canary,
     Credential,
     Record,
     Session,
@@ -101,7 +102,8 @@ class _Batch:
             self._rows[kind] = self._held(kind.kind, first.column, names)
             for row in self._rows[kind]:
                 self._put(record_of(kind, row))
-        self._kinds = kinds_of(store) if Session in self._rows else BUILT_IN
+        read_once = Session in self._rows or Canary in self._rows
+        self._kinds = kinds_of(store) if read_once else BUILT_IN
         named = {one.text(key) for one in self._said.values() for key in ("tenant", "grantee")}
         self._tenants = {row["tenant_id"] for row in self._held(Tenant.kind, "tenant_id", named)}
 
@@ -165,6 +167,9 @@ class _Batch:
                 f"the principal {self._principal.id} may not write for '{tenant}'",
                 forbidden=True,
             )
+        if event.record is Canary and self._principal.tenants != (ANY,):
+            why = "only who writes for every tenant may register one: it tells who else holds it"
+            raise BadEvent(event.name, "value", why, forbidden=True)
         own = [slot for slot in _identity(event.record) if slot.key != "tenant"]
         named = {slot.name: said.text(slot.key) for slot in own}
         found = [

@@ -9,6 +9,7 @@ from typing import Any
 from partywall_analyzer.testing import START, Log
 from partywall_collector.registry import (
     Approval,
+    Canary,
     Credential,
     DatasetOwner,
     Party,
@@ -27,7 +28,7 @@ CROWD = tuple(f"t{number}" for number in range(9))
 TICKS = 3
 TABLES = (
     *("spans", "calls", "ledger", "analyses", "tenants", "datasets", "parties", "relations"),
-    *("approvals", "credentials", "sessions", "tools"),
+    *("approvals", "credentials", "sessions", "tools", "canaries"),
 )
 YEAR = START - timedelta(days=60)
 
@@ -60,6 +61,7 @@ class World:
         self._log = Log(None, first=10_000 * seed + 1)  # pyright: ignore[reportArgumentType]  # its rows are taken, not written
         self._value = 1_000 * seed
         self._relays = 0
+        self._moved: list[tuple[str, int]] = []
         self._tenants = [f"{name}-{seed}" for name in TENANTS]
         self._crowd_of = [f"{name}-{seed}" for name in CROWD]
         hosts = (f"supplier-{seed}", f"fjord-{seed}")
@@ -114,6 +116,7 @@ class World:
             DatasetOwner(pattern=self._lent, owner=self._crowd_of[3]),
             *(Credential(id=f"of-{name}", tenant=name, issued=YEAR) for name in self._tenants),
             Party(tenant=fjord, party_kind="email", pattern=f"*@fjord-{self._seed}.example"),
+            self._canary(),
         ]
 
     def _changes(self) -> list[Record]:
@@ -152,8 +155,16 @@ class World:
             Session(tenant=owner, request=f"R-{owner}", opened=YEAR, named=(self._parties[0],)),
             Tenant(id=third, name="Another name"),
             Tool(tool=f"query-{self._seed}", datasets=("crm/{customer}",)),
+            self._canary(valid_until=until),
+            self._canary(),
         ]
         return self.random.sample(changes, self.random.randint(4, 6))
+
+    def _canary(self, **more: Any) -> Canary:
+        """A value of some tenant turns out to be planted; the canary of before is so no more."""
+        tenant, value = self.random.choice(self._moved)
+        more |= {"tenant": tenant, "fingerprints": (value,)}
+        return Canary(id=f"row-{self._seed}-{tenant}", **more)
 
     def _values(self, count: int = 2) -> list[int]:
         self._value += count
@@ -215,6 +226,7 @@ class World:
         one, other, third = self.random.sample(self._tenants, 3)
         own, at = self._session(third), self.random.randint(0, 90)
         values = self._values()
+        self._moved.append((one, values[0]))
         run = self._log.agent(third, at=at, **own)
         more = {"parent": run} if self.random.random() < 0.7 else {}
         self._call(third, at + 1, parent=run, reads=[f"crm/{one}/1"], values_out=values, **own)
@@ -232,6 +244,7 @@ class World:
         """One session puts a value on the board; a later one takes it on."""
         one, other = self.random.sample(self._tenants, 2)
         values, at = self._values(), self.random.randint(0, 60)
+        self._moved.append((one, values[0]))
         # Every other source arrives after all that its values went into.
         self._relays += 1
         late = self._relays % 2 == 1
@@ -256,6 +269,7 @@ class World:
         """A flow by a value that many tenants hold."""
         one, other, third = self.random.sample(self._tenants, 3)
         (value,) = self._values(1)
+        self._moved.append((one, value))
         own: dict[str, Any] = {"session": f"s-{third}-{value}-early", "request": f"R-{third}"}
         self._call(third, 20, trace=self._value, reads=[f"crm/{one}/1"], values_out=[value], **own)
         self._call(third, 25, writes=[f"crm/{other}/2"], values_in=[value], **own)

@@ -14,6 +14,9 @@ from partywall import attributes
 from partywall.fingerprint_keys import Key, Keys, epoch, shown
 from partywall_collector.commands.senders import CannotRun, print_json
 from partywall_collector.commands.tables import print_table
+from partywall_collector.commands.terminal import short
+from partywall_collector.registry.load import current
+from partywall_collector.registry.model import Canary
 from partywall_collector.store import Store, open_store, statement
 from partywall_collector.store.home import Home
 
@@ -60,6 +63,7 @@ def run(options: argparse.Namespace) -> int:
         home = Home(store.home)
         if options.action == "rotate":
             _rotate(home, home.fingerprint_keys(), seconds(options.overlap or "14d"))
+            _tell_of_canaries(store)
         elif options.action == "forget":
             _forget(home, home.fingerprint_keys())
         store.put_keys()
@@ -93,6 +97,17 @@ def _rotate(home: Home, keys: Keys, overlap: int) -> None:
     if old.begins >= now:
         raise CannotRun("the key has only just begun; wait a second")
     home.write_fingerprint_keys([*(k for k in keys if k is not newest), old, new])
+
+
+def _tell_of_canaries(store: Store) -> None:
+    """Only who has the planted value can make its fingerprint under a new key."""
+    planted = current(store, Canary)
+    if planted:
+        names = ", ".join(sorted({short(canary.id) for canary in planted})[:8])
+        print(
+            f"Canaries are not seen under the new key until their values are loaded again: {names}",
+            file=sys.stderr,
+        )
 
 
 def _forget(home: Home, keys: Keys) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from partywall_collector.commands import (
+    canaries,
     fingerprint_key,
     identifier_kinds,
     placement,
@@ -30,6 +31,7 @@ examples:
   TOKEN=$(partywall registry token agents@acme --tenant acme)
   partywall registry principal desk@msp --tenant acme --spiffe-id spiffe://msp.example/agent/desk
   partywall registry grant-key tickets@msp --tenant acme > tickets.key
+  partywall registry canary crm-row --tenant acme --dataset 'postgres://crm/acme.contacts'
   partywall registry fingerprint-key rotate --overlap 14d
   partywall registry identifiers identifiers.jsonl --check
   partywall registry place acme --pool
@@ -85,6 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     identifier_kinds.add_commands(commands, shared)
     placement.add_commands(commands, shared)
     retiring.add_commands(commands, shared)
+    canaries.add_commands(commands, shared)
     return parser
 
 

@@ -16,7 +16,7 @@ def add_commands(commands: Any, common: argparse.ArgumentParser) -> None:
         parents=[common],
         help="take an entry back",
         description="A relation ends, an approval or a credential is revoked, a principal or an "
-        "issuer has no tenants, a dataset, a party or a tool is there no longer.",
+        "issuer has no tenants, a canary ends, a dataset, a party or a tool is there no longer.",
     )
     retiring.add_argument("kind", choices=[kind.kind for kind in RETIRED], metavar="KIND")
     retiring.add_argument("name", metavar="NAME", help="its id, its pattern, or the tool's name")

@@ -154,7 +154,7 @@ def _grant_key(options: argparse.Namespace) -> int:
     with open_store(options.store, role="writer") as store:
         before = next((i for i in current(store, Issuer) if i.id == options.issuer), None)
         tenants = tuple(dict.fromkeys(options.tenant or (before.tenants if before else ())))
-        _check_tenants(tenants, store)
+        check_tenants(tenants, store)
         write([Issuer(id=options.issuer, tenants=tenants, public_key=public)], store)
     if options.json:
         print_json({"issuer": options.issuer, "tenants": tenants, "private_key": private})
@@ -173,11 +173,12 @@ def _with_tenants(options: argparse.Namespace, store: Store) -> Principal:
     found = (p for p in current(store, Principal) if p.id == options.principal)
     before = next(found, Principal(id=options.principal, tenants=()))
     tenants = tuple(dict.fromkeys(options.tenant or before.tenants))
-    _check_tenants(tenants, store)
+    check_tenants(tenants, store)
     return replace(before, tenants=tenants)
 
 
-def _check_tenants(tenants: Sequence[str], store: Store) -> None:
+def check_tenants(tenants: Sequence[str], store: Store) -> None:
+    """Refuse tenants that are not registered."""
     if not tenants:
         raise CannotRun("for whom? Name its tenants with --tenant ID")
     if ANY in tenants and len(tenants) > 1:

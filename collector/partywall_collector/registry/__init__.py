@@ -23,6 +23,7 @@ from partywall_collector.registry.model import (
     KINDS,
     PARTY_KINDS,
     Approval,
+    Canary,
     Credential,
     DatasetOwner,
     Issuer,
@@ -44,6 +45,7 @@ __all__ = [
     "KINDS",
     "PARTY_KINDS",
     "Approval",
+    "Canary",
     "Credential",
     "DatasetOwner",
     "Issuer",
@@ -98,6 +100,7 @@ class Registry:
             principal.id: principal for principal in _of(Principal, records)
         }
         self.sessions = _of(Session, records)
+        self.canaries = _of(Canary, records)
 
         self._owners = Matcher((dataset.pattern, dataset) for dataset in self.datasets)
         known: defaultdict[tuple[str, str], list[tuple[str, Party]]] = defaultdict(list)

@@ -5,17 +5,24 @@ from typing import Final
 
 from partywall_collector.registry.document import Document, Entry, Keys
 from partywall_collector.registry.events import BadEvent, Event, Said, holds_secret
-from partywall_collector.registry.model import Approval, Credential, Relation, Session
+from partywall_collector.registry.model import (
+    Approval,
+    Canary,
+    Credential,
+    Relation,
+    Session,
+)
 from partywall_collector.registry.values import unknown
 
-TAKEN: Final = {record.kind: record for record in (Approval, Relation, Credential, Session)}
-"""The kinds that whoever keeps the records of a tenant may write; all others are the operator's."""
+TAKEN: Final = {record.kind: record for record in (Approval, Relation, Credential, Session, Canary)}
+"""The kinds that whoever keeps the records of a tenant may write, and canaries, which only those
+may that keep the records of every tenant; all others are the operator's."""
 
 _CLOCK: Final = "recorded"
 """When a decision was recorded: what comes over the wire is recorded as it comes."""
 
-_TEXT: Final = "text"
-"""The key of a session's request, which may say anything: it is read and not stored."""
+_READ_ONCE: Final = {(Session.kind, "text"), (Canary.kind, "value")}
+"""What may say anything: it is read and not stored."""
 
 
 def said_by(document: Document) -> tuple[list[str], list[Said | BadEvent]]:
@@ -41,7 +48,7 @@ def _said(entry: Entry) -> Said:
         why = "is when the entry comes; only a file that the operator loads may say another time"
         raise BadEvent(entry.kind, _CLOCK, why)
     for key, node in entry.node.keys.items():
-        if key != _TEXT and holds_secret(node):
+        if (entry.kind, key) not in _READ_ONCE and holds_secret(node):
             raise BadEvent(entry.kind, key, "looks like a secret; name it, do not send it")
     event = Event(entry.kind, record, MappingProxyType({}), time="")
     return Said(event, MappingProxyType(entry.node.keys), {})

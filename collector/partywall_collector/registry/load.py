@@ -9,7 +9,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
-from partywall.identifiers import BUILT_IN
+from partywall.fingerprint_keys import Keys
+from partywall.identifiers import BUILT_IN, fingerprint
 from partywall.request import read_request
 from partywall_collector.registry.document import PROBLEMS_SHOWN, Problem
 from partywall_collector.registry.model import (
@@ -17,6 +18,7 @@ from partywall_collector.registry.model import (
     KINDS,
     WHEN_LOADED,
     Approval,
+    Canary,
     Credential,
     Principal,
     Record,
@@ -70,9 +72,10 @@ def load(paths: Sequence[Path], store: Store | None, *, check: bool = False) -> 
 
 
 def completed(reads: Sequence[Read], store: Store) -> list[Record]:
-    """Add what the files do not say: the facts of requests and the tokens that stay valid."""
+    """Add what the files do not say: the facts of texts and the tokens that stay valid."""
     texts = any(read.text for read in reads)
-    in_force = Home(store.home).fingerprint_keys().at(time.time()) if texts else None
+    every = Home(store.home).fingerprint_keys() if texts else Keys()
+    in_force = every.at(time.time())
     keys = [key.secret for key in in_force.arguments] if in_force else []
     kinds = kinds_of(store)
 
@@ -88,6 +91,11 @@ def completed(reads: Sequence[Read], store: Store) -> list[Record]:
         record = read.record
         if isinstance(record, Session) and read.text:
             record = replace(record, facts=facts(read.text))
+        elif isinstance(record, Canary) and read.text:
+            (planted,) = kinds.find(read.text)
+            # Under every key: one that has ended is that of calls which are stored.
+            made = {fingerprint(key.secret, planted.kind, planted.value) for key in every}
+            record = replace(record, fingerprints=tuple(sorted(made)))
         elif isinstance(record, Principal) and not record.token_sha256:
             record = replace(record, token_sha256=tokens.get(record.id, ""))
         records.append(record)

@@ -17,6 +17,9 @@ FOREVER = datetime(2299, 12, 31, tzinfo=UTC)
 WHEN_LOADED = datetime(1970, 1, 1, tzinfo=UTC)
 """Stands for the time at which a record is loaded."""
 
+ALWAYS = datetime(1900, 1, 1, tzinfo=UTC)
+"""Stands for "no beginning"; the first moment that the tables hold."""
+
 BREAK_GLASS = "break-glass"
 
 ANY = "*"
@@ -326,6 +329,36 @@ class Session:
     ] = "{}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Canary:
+    """A value that was planted in a tenant's data and is nowhere else; kept as fingerprints."""
+
+    kind: ClassVar = "canaries"
+    id: Annotated[str, Field("Its name.", column="canary_id", identifies=True)]
+    tenant: Annotated[
+        str,
+        Field("In whose data it is planted.", Form.TENANT, column="tenant_id", identifies=True),
+    ]
+    dataset: Annotated[
+        str, Field("The dataset that it is planted in; a grant that covers it covers a sighting.")
+    ] = ""
+    fingerprints: Annotated[
+        tuple[int, ...],
+        Field(
+            "The planted value: one identifier. It is read once; what is stored, and shown as "
+            "`fingerprint:...`, are its fingerprints.",
+            Form.PLANTED,
+            key="value",
+        ),
+    ]
+    valid_from: Annotated[
+        datetime, Field("Calls before it prove nothing.", Form.TIME, key="from")
+    ] = ALWAYS
+    valid_until: Annotated[
+        datetime, Field("Its end, itself no longer valid.", Form.TIME, key="until")
+    ] = FOREVER
+
+
 Record = (
     Tenant
     | DatasetOwner
@@ -337,6 +370,7 @@ Record = (
     | Principal
     | Issuer
     | Session
+    | Canary
 )
 
 KINDS: Mapping[str, type[Record]] = {
@@ -352,6 +386,7 @@ KINDS: Mapping[str, type[Record]] = {
         Principal,
         Issuer,
         Session,
+        Canary,
     )
 }
 

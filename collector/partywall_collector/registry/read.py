@@ -43,7 +43,7 @@ class Read:
     entry: Entry
     document: Document
     text: str = ""
-    """What a session's request says; held until its facts are taken, never stored."""
+    """A session's request, or a planted value; held until its facts are taken, never stored."""
 
 
 def read_files(paths: Sequence[Path], kinds: Kinds = BUILT_IN) -> tuple[list[Read], list[Problem]]:
@@ -71,6 +71,13 @@ def read_entry(entry: Entry, document: Document, kinds: Kinds = BUILT_IN) -> Rea
     if text:
         found = ((one.kind, one.value) for one in kinds.find(text))
         values["named"] = tuple(dict.fromkeys((*values.get("named", ()), *found)))
+    if isinstance(planted := values.get("fingerprints"), str):
+        text, values["fingerprints"] = planted, ()
+        if len(kinds.find(planted)) != 1:
+            known = ", ".join(kind.name for kind in kinds.formed)
+            why = f"must hold one identifier that is looked for in calls; known kinds: {known}"
+            document.problem(_line(entry.node, "value"), f"{entry.where}.value", why)
+            return None
     return Read(KINDS[entry.kind](**values), entry, document, text)
 
 

@@ -8,6 +8,7 @@ from partywall_collector.registry.load import known, write
 from partywall_collector.registry.model import (
     KINDS,
     Approval,
+    Canary,
     Credential,
     DatasetOwner,
     Issuer,
@@ -20,7 +21,17 @@ from partywall_collector.registry.model import (
 from partywall_collector.registry.schema import row, slots
 from partywall_collector.store import Store
 
-RETIRED: Final = (DatasetOwner, Party, Tool, Relation, Approval, Credential, Principal, Issuer)
+RETIRED: Final = (
+    DatasetOwner,
+    Party,
+    Tool,
+    Relation,
+    Approval,
+    Credential,
+    Principal,
+    Issuer,
+    Canary,
+)
 """The kinds that can be taken back. A tenant's rows are erased, a session is what happened."""
 
 _FIRST: Final = ("tenant", "party_kind")
@@ -43,7 +54,7 @@ def retire(store: Store, entries: dict[Record, datetime]) -> None:
     now = datetime.now(UTC)
     for entry, recorded in entries.items():
         match entry:
-            case Relation():
+            case Relation() | Canary():
                 write([replace(entry, valid_until=min(entry.valid_until, now))], store)
             case Approval() | Credential():
                 write([replace(entry, revoked=min(entry.revoked, now))], store)

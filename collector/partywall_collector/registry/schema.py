@@ -10,6 +10,10 @@ from typing import Any, TypeVar, cast, get_args, get_type_hints
 RecordT = TypeVar("RecordT")
 
 
+FINGERPRINT = "fingerprint:"
+"""What a planted value begins with that is there as its fingerprints only."""
+
+
 class Form(StrEnum):
     """How the value of a key is written."""
 
@@ -31,6 +35,7 @@ class Form(StrEnum):
     SPIFFE_ID = "SPIFFE ID"
     IDENTIFIERS = "list of {kind, value}"
     REQUEST = "free text"
+    PLANTED = "one identifier"
     DERIVED = "made from another key"
 
 
@@ -115,6 +120,8 @@ def entry_of(record: object) -> dict[str, Any]:
             value = [{"kind": kind, "value": text} for kind, text in value]
         elif slot.form is Form.TIME:
             value = value.isoformat()
+        elif slot.form is Form.PLANTED:
+            value = FINGERPRINT + " ".join(f"{number:016x}" for number in value)
         elif isinstance(value, tuple):
             value = list(cast("tuple[str, ...]", value))
         inside = entry

@@ -11,7 +11,7 @@ from partywall_collector.issuer_keys import BadKey, public_keys
 from partywall_collector.registry.document import Items, Keys, Node, Scalar
 from partywall_collector.registry.model import FOREVER
 from partywall_collector.registry.patterns import BadPattern, compile_pattern
-from partywall_collector.registry.schema import Form, Slot
+from partywall_collector.registry.schema import FINGERPRINT, Form, Slot
 
 TEXT_LIMIT = 4096
 REQUEST_LIMIT = 256 << 10
@@ -25,6 +25,7 @@ Say = Callable[[int, str, str], None]
 
 _NUMBER = re.compile(r"[+-]?[0-9]*\.?[0-9]+([eE][+-]?[0-9]+)?")
 _SPIFFE_ID = re.compile(r"spiffe://[a-z0-9._-]+(/(?!\.{1,2}(/|$))[A-Za-z0-9._-]+)+")
+_FINGERPRINT = re.compile(r"[0-9a-f]{16}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _ARGUMENT = re.compile(r"\{[^{}]+\}")
 _PLACE = re.compile(r"\{[^{}]*\}")
@@ -241,6 +242,18 @@ def _request(slot: Slot, node: Node, say: Say) -> str | None:
     return read_text(node, say, limit=REQUEST_LIMIT)
 
 
+def _planted(slot: Slot, node: Node, say: Say) -> str | tuple[int, ...] | None:
+    """The value itself, or the fingerprints of one."""
+    text = read_text(node, say)
+    if text is None or not text.startswith(FINGERPRINT):
+        return text
+    numbers = text.removeprefix(FINGERPRINT).split()
+    if not numbers or not all(_FINGERPRINT.fullmatch(number) for number in numbers):
+        say(node.line, "", f"write 16 hex digits behind {FINGERPRINT}, a blank between two")
+        return None
+    return tuple(sorted({int(number, 16) for number in numbers}))
+
+
 _READERS: dict[Form, Callable[[Slot, Node, Say], Any]] = {
     Form.TEXT: _text,
     Form.NAMES: _names,
@@ -260,4 +273,5 @@ _READERS: dict[Form, Callable[[Slot, Node, Say], Any]] = {
     Form.SPIFFE_ID: _spiffe_id,
     Form.IDENTIFIERS: _identifiers,
     Form.REQUEST: _request,
+    Form.PLANTED: _planted,
 }
