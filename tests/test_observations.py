@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from planted import YEAR, Case, Cases, Findings, only
 
-from partywall_analyzer import Verdict
+from partywall_analyzer import Proof, Verdict
 from partywall_analyzer.model import Ref
 from partywall_analyzer.observations import Emitter, Observation, one_calls
 from partywall_analyzer.testing import Log
@@ -61,6 +61,27 @@ def _(log: Log, s: str) -> None:
 def _(log: Log, s: str) -> None:
     told = {"columns": {"call_id": "c-1"}}
     three(log, s, told | {"principal": "crm"}, **told)
+
+
+@case("the-server-names-another-dataset", "foreign-dataset", "foreign-dataset")
+def _(log: Log, s: str) -> None:
+    told = {"columns": {"call_id": "c-1"}}
+    three(log, s, told | {"principal": "crm", "reads": ["crm/fjord/2"]}, **told)
+
+
+@case("the-server-agrees-on-a-later-call", "foreign-dataset")
+def _(log: Log, s: str) -> None:
+    log.call("acme", at=-99, session=s, request=s, reads=["crm/fjord/1"], tool="look")
+    told = {"columns": {"call_id": "c-1"}}
+    three(log, s, told | {"principal": "crm"}, **told)
+
+
+@case("both-sides-tell-of-a-party", "foreign-party")
+def _(log: Log, s: str) -> None:
+    own: dict[str, Any] = {"session": s, "request": s, "tool": "mail"}
+    own |= {"sends": [("email", "bo@supplier.example")], "columns": {"call_id": "c-1"}}
+    top = log.call("acme", at=1, lasts=9, **own, **FRAMEWORK)
+    log.call("acme", at=2, parent=top, **own, **MCP, kind=SERVER, principal="mail")
 
 
 @case("the-server-tells-of-another-call", "foreign-dataset")
@@ -157,6 +178,34 @@ def test_a_call_is_judged_by_the_strongest_that_is_known_of_it(findings: Finding
     assert only(findings, "three-spans", "foreign-dataset").attestation == "A1"
     assert only(findings, "the-server-agrees", "foreign-dataset").attestation == "A3"
     assert only(findings, "the-server-tells-of-another-call", "foreign-dataset").attestation == "A1"
+
+
+@pytest.mark.parametrize(
+    ("name", "rule", "proof"),
+    [
+        ("the-server-agrees", "foreign-dataset", Proof.P4),
+        ("the-server-agrees-on-a-later-call", "foreign-dataset", Proof.P4),
+        ("both-sides-tell-of-a-party", "foreign-party", Proof.P4),
+        ("three-spans", "foreign-dataset", Proof.P2),
+        ("the-server-tells-of-another-call", "foreign-dataset", Proof.P2),
+    ],
+)
+def test_what_both_sides_tell_of_is_proven(
+    findings: Findings, name: str, rule: str, proof: Proof
+) -> None:
+    """A verified server of its own that names the same dataset or party; without it, less."""
+    found = only(findings, name, rule)
+    assert found.proof is proof
+    assert ("Proven by what the caller and the called side both" in found.sentence) == (
+        proof is Proof.P4
+    )
+    assert found.chain.hops
+
+
+def test_a_server_that_names_another_dataset_agrees_on_neither(findings: Findings) -> None:
+    """What only one side names is declared (P2), whoever it is."""
+    proofs = {found.dataset: found.proof for found in findings["the-server-names-another-dataset"]}
+    assert proofs == {"crm/fjord/1": Proof.P2, "crm/fjord/2": Proof.P2}
 
 
 def look(number: int, start: int, end: int, **more: Any) -> Observation:

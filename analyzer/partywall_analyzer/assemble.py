@@ -21,7 +21,7 @@ from partywall_analyzer.model import (
 )
 from partywall_analyzer.observations import Calls
 from partywall_analyzer.parts import Part
-from partywall_analyzer.rules import Rule, rule
+from partywall_analyzer.rules import Cover, Rule, rule
 from partywall_analyzer.severity import severity
 from partywall_analyzer.spans import Span
 from partywall_analyzer.verdict import Judgement
@@ -33,14 +33,29 @@ DRAWN: Final = 8
 _WORST: Final = (Verdict.UNAUTHORISED, Verdict.INDETERMINATE, Verdict.AUTHORISED)
 
 
-def needed(parts: Sequence[Part]) -> list[Crossing]:
+def needed(parts: Sequence[Part], calls: Calls) -> list[Crossing]:
     """The crossings whose traces a finding needs: each one of a flow, else the one that is told."""
-    if rule(parts[0].candidate.rule).direct is None:
+    the_rule = rule(parts[0].candidate.rule)
+    if the_rule.direct is None:
         return [crossing for part in parts for crossing in part.candidate.crossings]
     worst = min((part.judgement.verdict for part in parts), key=_WORST.index)
     kept = (part for part in parts if part.judgement.verdict is worst)
-    crossings = (crossing for part in kept for crossing in part.candidate.crossings)
+    told = [
+        (_shown(the_rule, p.candidate, c, calls), c) for p in kept for c in p.candidate.crossings
+    ]
+    best = max(proof for proof, _ in told)
+    crossings = (crossing for proof, crossing in told if proof == best)
     return [min(crossings, key=lambda crossing: (crossing.time, crossing.call))]
+
+
+def _shown(the_rule: Rule, candidate: Candidate, crossing: Crossing, calls: Calls) -> Proof:
+    """The proof of a crossing that one record shows: the best one if both sides tell of it."""
+    touched = {
+        Cover.DATASET: f"dataset:{candidate.dataset}",
+        Cover.PARTY: f"{candidate.party_kind}:{candidate.party}",
+    }.get(the_rule.covered_by)
+    agreed = touched is not None and calls.agree(crossing.call, touched)
+    return Proof.P4 if agreed else the_rule.direct or Proof.P0
 
 
 def woven(candidate: Candidate) -> set[str]:
@@ -107,7 +122,8 @@ class Assembler:
     def _woven(self, the_rule: Rule, part: Part) -> Iterable[_Woven]:
         for crossing in part.candidate.crossings:
             if the_rule.direct is not None:
-                yield _Woven(part, crossing, None, the_rule.direct)
+                proof = _shown(the_rule, part.candidate, crossing, self._calls)
+                yield _Woven(part, crossing, None, proof)
             elif witness := self._witness(crossing):
                 yield _Woven(part, crossing, witness, witness.proof)
 

@@ -149,7 +149,7 @@ def _findings(
         traces = {
             ref.trace_id
             for parts in chunk.values()
-            for crossing in needed(parts)
+            for crossing in needed(parts, calls)
             for ref in (crossing.call, crossing.source, *(each.call for each in drawn(crossing)))
             if ref
         }

@@ -264,7 +264,8 @@ def duration(seconds: float) -> str:
 
 def _proved(told: Told) -> str:
     word = "Proven" if told.proof >= Proof.P3 else "Shown"
-    grounds = told.rule.grounds or _GROUNDS.get((told.rule.id, told.proof), told.proof.meaning)
+    graded = _GROUNDS.get((told.rule.id, told.proof))
+    grounds = graded or told.rule.grounds or told.proof.meaning
     return f"{word} by {grounds} ({told.proof})."
 
 
@@ -277,6 +278,14 @@ _GROUNDS: Final = {
     ("flow", Proof.P1): "the order in which the calls caused each other",
     ("flow", Proof.P2): "one identifier that came out of the one and went into the other",
     ("flow", Proof.P3): "identifiers that came out of the one and went into the other",
+    **dict.fromkeys(
+        [("flow", Proof.P4), ("relay", Proof.P4)],
+        "a planted value that came out of the one and went into the other",
+    ),
+    **dict.fromkeys(
+        [("foreign-dataset", Proof.P4), ("foreign-party", Proof.P4)],
+        "what the caller and the called side both recorded",
+    ),
 }
 
 

@@ -79,10 +79,16 @@ class Emitter(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A call that more than one span describes: its facts, and its spans, the outermost first."""
+    """A call that more than one span describes: its facts, and its spans, the outermost first.
+
+    `confirmed_by` are those of the called side that tell of the same call, `agreed` is what both
+    sides say that it touched.
+    """
 
     facts: Observation
     spans: tuple[Ref, ...]
+    confirmed_by: frozenset[Ref] = frozenset()
+    agreed: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +112,14 @@ class Calls:
                 for row in tables.of_traces("emitters", doubtful):
                     ref = Ref(row["trace"], row["span"])
                     emitters[ref] = Emitter(row["parent"], row["step"], row["kind"], row["scope"])
-            for call in one_calls(seen, emitters):
+            for call in _agreed(tables, one_calls(seen, emitters)):
                 found.update(dict.fromkeys(call.spans, call))
         return cls(found)
+
+    def agree(self, ref: Ref, what: str) -> bool:
+        """Whether both sides of a call say that it touched a thing: `dataset:ID`, `KIND:PARTY`."""
+        call = self.by_span.get(ref)
+        return call is not None and what in call.agreed
 
     def lead(self, ref: Ref) -> Ref:
         """The span that stands for the call of a span."""
@@ -233,10 +244,27 @@ def _call(group: Sequence[Observation], emitters: Mapping[Ref, Emitter]) -> Call
     facts = {name: _first(getattr(each, name) for each in group) for name in _FIRST}
     denied = [d for each in group if (d := each.policy_decision).lower() in DENIALS]
     facts["policy_decision"] = denied[0] if denied else facts["policy_decision"]
-    grade = max(each.attestation for each in group)
-    if any(_corroborates(lead, each, emitters) for each in group[1:]):
-        grade = "A3"
-    return Call(replace(lead, **facts, attestation=grade), tuple(each.ref for each in group))
+    confirmed_by = frozenset(e.ref for e in group[1:] if _corroborates(lead, e, emitters))
+    grade = "A3" if confirmed_by else max(each.attestation for each in group)
+    told = replace(lead, **facts, attestation=grade)
+    return Call(told, tuple(each.ref for each in group), confirmed_by)
+
+
+def _agreed(tables: Tables, calls: Sequence[Call]) -> Iterable[Call]:
+    """The calls, with what both sides say of those that the called side confirms."""
+    traces = {ref.trace_id for call in calls for ref in call.confirmed_by}
+    if not traces:
+        return calls
+    rows = tables.of_traces("touched", sorted(traces))
+    touched = {Ref(row["trace"], row["span"]): frozenset(row["touched"]) for row in rows}
+
+    def of(refs: Iterable[Ref]) -> frozenset[str]:
+        return frozenset[str]().union(*(touched.get(ref, frozenset()) for ref in refs))
+
+    return [
+        replace(call, agreed=of(call.confirmed_by) & of({*call.spans} - call.confirmed_by))
+        for call in calls
+    ]
 
 
 def _corroborates(lead: Observation, each: Observation, emitters: Mapping[Ref, Emitter]) -> bool:
