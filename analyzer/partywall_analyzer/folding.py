@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from operator import is_
 from typing import NamedTuple
 
 from partywall_analyzer.model import Candidate, Crossing, Ref
@@ -59,7 +60,8 @@ def fold(candidates: Sequence[Candidate], calls: Calls) -> list[Candidate]:
             else:
                 alone.append(told)
         if len(alone) == len(candidate.crossings):
-            kept.append(replace(candidate, crossings=tuple(alone)))
+            same = all(map(is_, alone, candidate.crossings))
+            kept.append(candidate if same else replace(candidate, crossings=tuple(alone)))
         elif alone:
             left_out = len(candidate.crossings) - len(alone)
             kept.append(_with(candidate, alone, candidate.count - left_out))
@@ -129,8 +131,8 @@ def fold_spans(spans: Sequence[Span], calls: Calls) -> list[Span]:
         call = calls.by_span.get(span.ref)
         if call and call.spans[0] != span.ref:
             continue
-        above = calls.lead(Ref(span.trace_id, span.parent_span_id))
-        told = replace(span, parent_span_id=above.span_id) if span.parent_span_id else span
+        above = calls.lead(Ref(span.trace_id, span.parent_span_id)).span_id
+        told = replace(span, parent_span_id=above) if above != span.parent_span_id else span
         others = [by_ref[ref] for ref in call.spans[1:] if ref in by_ref] if call else []
         kept.append(_joined(told, others) if others else told)
     return kept

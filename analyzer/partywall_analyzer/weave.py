@@ -333,7 +333,8 @@ def _place(spans: Iterable[Span]) -> dict[Ref, _Place]:
     """
     known: dict[Ref, Span] = {}
     for span in sorted(spans, key=lambda s: (s.start, s.end, s.trace_id, s.span_id)):
-        known.setdefault(span.ref, replace(span, end=max(span.start, span.end)))
+        forward = span if span.start <= span.end else replace(span, end=span.start)
+        known.setdefault(span.ref, forward)
     children: defaultdict[Ref, list[Span]] = defaultdict(list)
     roots: list[Span] = []
     for span in known.values():
@@ -369,7 +370,9 @@ class _Order:
 
     def _below(self, span: Span, children: dict[Ref, list[Span]]) -> Iterator[Span]:
         clamped = [
-            replace(
+            child
+            if span.start <= child.start and child.end <= span.end
+            else replace(
                 child,
                 start=min(max(child.start, span.start), span.end),
                 end=min(max(child.end, span.start), span.end),

@@ -37,7 +37,7 @@ def failures() -> tuple[RuleError, ...]:
 
 def rule(name: str) -> Rule:
     """The rule with this id."""
-    return _by_id(rules())[name]
+    return _by_id(os.environ.get(FOLDERS, ""))[name]
 
 
 @cache
@@ -50,8 +50,8 @@ def own() -> tuple[Rule, ...]:
 
 
 @cache
-def _by_id(every: tuple[Rule, ...]) -> dict[str, Rule]:
-    return {each.id: each for each in every}
+def _by_id(folders: str) -> dict[str, Rule]:
+    return {each.id: each for each in _found(folders)[0]}
 
 
 @cache
