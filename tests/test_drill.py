@@ -8,14 +8,15 @@ from typing import Any
 
 import pytest
 
-from partywall_analyzer import OPERATOR, Severity, analyze, get_finding, list_findings
+from partywall_analyzer import OPERATOR, Proof, Severity, analyze, get_finding, list_findings
 from partywall_analyzer.commands import drill as command
-from partywall_analyzer.drills import SENDER, TENANTS, drills, prepare, request
+from partywall_analyzer.drill_spans import SENDER
+from partywall_analyzer.drills import RULES, TENANTS, drills, prepare
 from partywall_analyzer.testing import Log
 from partywall_analyzer.watch import run_every
 from partywall_collector.collector import Collector
 from partywall_collector.config import Config
-from partywall_collector.registry import Principal, Tenant
+from partywall_collector.registry import DatasetOwner, Principal, Tenant
 from partywall_collector.registry.load import current, write
 from partywall_collector.store import Store, open_store
 from partywall_collector.store.facade import serve
@@ -105,16 +106,51 @@ def test_a_drill_that_nobody_finds_fails(
 
 def test_a_call_cannot_pass_for_a_drill(store: Store) -> None:
     """Neither by the form of the name, nor by a drill's name in another tenant's session."""
-    real = prepare(store, "acme", "fjord", pages=False, token="")
+    real = prepare(store, "acme", "fjord", pages=False, token="").drill
+    write([DatasetOwner(pattern="crm/fjord/*", owner="fjord")], store)
     log = Log(store, first=1 << 32)
     log.call("acme", reads=["partywall-drill://fjord/guess"], session="g", at=5)
     log.call("gate", reads=[real.dataset], session="h", at=5)
+    # Data of its own, then data of fjord, both to a drill's dataset of gate: not all is a drill's.
+    write(
+        [Tenant(id="gate"), DatasetOwner(pattern="partywall-drill://gate/*", owner="gate")], store
+    )
+    run = log.agent("acme", session="i")
+    name = f"partywall-drill://gate/{real.id}"
+    log.call("acme", parent=run, session="i", at=5, reads=[real.dataset], values_out=[61])
+    log.call("acme", parent=run, session="i", at=7, writes=[name], values_in=[61])
+    log.call("acme", parent=run, session="i", at=9, reads=["crm/fjord/1"], values_out=[62])
+    log.call("acme", parent=run, session="i", at=11, writes=[name], values_in=[62])
     log.write()
     analyze(store)
-    found = {each.session_id: each for each in list_findings(store, OPERATOR).rows}
-    for session in ("g", "h"):
-        assert found[session].severity is Severity.HIGH
-        assert "drill" not in found[session].reasons
+    found = {(each.session_id, each.rule): each for each in list_findings(store, OPERATOR).rows}
+    for name in (("g", "foreign-dataset"), ("h", "foreign-dataset"), ("i", "flow")):
+        assert found[name].severity.at_least(Severity.HIGH)
+        assert "drill" not in found[name].reasons
+
+
+@pytest.mark.parametrize("kind", ["flow", "relay"])
+def test_a_drill_of_a_flow_is_found_by_its_canary(
+    capsys: pytest.CaptureFixture[str], collector: Collector, store: Store, kind: str
+) -> None:
+    """Every rule that must find it does, proven by the canary; all are marked, and closed."""
+    code, said = run(capsys, collector, store, "--kind", kind, "--analyze", "--timeout", "30")
+    assert (code, said["found"], said["kind"]) == (0, True, kind)
+    assert 0 < said["found_after"] < 30
+    assert said["rules"] == sorted(RULES[kind])
+    rows = [
+        each
+        for each in list_findings(store, OPERATOR, states=(), limit=100).rows
+        if said["id"] in each.session_id
+    ]
+    assert sorted(each.rule for each in rows) == sorted(RULES[kind])
+    for each in rows:
+        assert (each.severity, each.state) == (Severity.INFO, "closed")
+        assert each.title.startswith("Drill: ")
+        assert each.proof is (Proof.P2 if each.rule == "foreign-dataset" else Proof.P4)
+    main = get_finding(store, OPERATOR, said["finding_id"])
+    assert main is not None
+    assert (main.rule, main.from_tenant, main.to_tenant) == (kind, TENANTS[1], TENANTS[0])
 
 
 @pytest.mark.parametrize(
@@ -151,9 +187,10 @@ def test_without_a_store_nothing_is_made(
 
 def test_the_spans_of_a_drill_hold_no_content(store: Store) -> None:
     """Nothing that could be taken for data of anybody."""
-    drill = prepare(store, "acme", "fjord", pages=False, token="")
-    assert b"gen_ai.tool.call.arguments" not in request(drill)
-    assert len(request(drill)) < 2_000
+    for kind in RULES:
+        spans = prepare(store, "acme", "fjord", pages=False, token="", kind=kind).spans
+        assert b"gen_ai.tool.call" not in spans.body
+        assert len(spans.body) < 4_000
 
 
 def test_a_tenant_reads_no_drill_since_it_names_the_other_one() -> None:

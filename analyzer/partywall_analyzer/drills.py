@@ -1,40 +1,46 @@
 """Boundary drills: crossings made on purpose, to see that they are found, and how soon.
 
-A drill is known by the name of its dataset, which is random and recorded before it is used: no call
-of somebody else can pass for one. Its finding is marked, and wakes nobody unless that is asked for.
+A drill is known by its id, which is random and recorded before it is used, and stands in the names
+of its datasets: no call of somebody else can pass for one. Its findings are marked, and wake nobody
+unless that is asked for.
 """
 
 import secrets
 import time
+import uuid
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
-from typing import Any, Final
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, NamedTuple
 
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.proto.trace.v1.trace_pb2 import Span
-
-from partywall import attributes
+from partywall.identifiers import fingerprint
+from partywall_analyzer.drill_spans import SCHEME, SENDER, Values, dataset, request, runs
 from partywall_analyzer.findings import OPERATOR, get_finding, list_findings
 from partywall_analyzer.model import DRILL, DRILL_MARK, Candidate, Finding, Severity, iso
 from partywall_analyzer.responses import respond
 from partywall_analyzer.standing import Kind
+from partywall_collector.otlp_sender import Batch
 from partywall_collector.principals import of_token
-from partywall_collector.registry import DatasetOwner, Principal, Tenant
+from partywall_collector.registry import Canary, DatasetOwner, Principal, Tenant
 from partywall_collector.registry.load import write
 from partywall_collector.store import Store, statement
-
-SCHEME: Final = "partywall-drill://"
-"""The datasets of drills; there is nothing behind them."""
+from partywall_collector.store.home import Home
 
 TENANTS: Final = ("partywall-drill-a", "partywall-drill-b")
 """For whom a drill is made if no tenant is named; they are registered for it."""
 
-SENDER: Final = "partywall-drill"
-"""The principal that a drill sends as if it is given no token of another one."""
+RULES: Final[Mapping[str, tuple[str, ...]]] = {
+    "dataset": ("foreign-dataset",),
+    "flow": ("flow", "foreign-dataset", "canary"),
+    "relay": ("relay", "canary"),
+}
+"""The kinds of drills, and the rules that must find one; the first is told."""
 
 _SQL: Final = "partywall_analyzer.sql"
 _POLL: Final = 0.25
+_LASTS: Final = timedelta(hours=1)
+"""For so long a drill's canary counts; its spans are sent at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,37 +57,76 @@ class Drill:
     found_after: float = 0.0
     told_after: float = 0.0
 
+    @property
+    def kind(self) -> str:
+        """What it does; its id says so."""
+        return self.id.rpartition("-")[0] or "dataset"
+
     def to_dict(self) -> dict[str, Any]:
         """A JSON object."""
-        return asdict(self) | {"sent_at": iso(self.sent_at)}
+        return asdict(self) | {"kind": self.kind, "sent_at": iso(self.sent_at)}
 
 
-def prepare(store: Store, tenant: str, owner: str, *, pages: bool, token: str) -> Drill:
+class Prepared(NamedTuple):
+    """A drill that is recorded, and the spans that make it, as they go over the wire."""
+
+    drill: Drill
+    spans: Batch
+
+
+def prepare(
+    store: Store, tenant: str, owner: str, *, pages: bool, token: str, kind: str = "dataset"
+) -> Prepared:
     """Register what a drill needs, and the drill itself, before anything is sent.
 
     With a token, which nobody else has, drills have a sender of their own until `retire`.
     """
-    number = secrets.token_hex(16)
-    own = [Tenant(id=name) for name in (tenant, owner) if name in TENANTS]
-    write([*own, DatasetOwner(pattern=f"{SCHEME}{owner}/*", owner=owner)], store)
+    number = f"{'' if kind == 'dataset' else f'{kind}-'}{secrets.token_hex(16)}"
+    sessions = runs(kind, tenant, owner)
+    now = datetime.now(UTC)
+    write([Tenant(id=name) for name in (tenant, owner) if name in TENANTS], store)
+    write([DatasetOwner(pattern=f"{SCHEME}{of}/*", owner=of) for of in (tenant, owner)], store)
+    if kind == "relay":
+        write([DatasetOwner(pattern=f"{SCHEME}/*", ownership="shared")], store)
     if token:
+        tenants = tuple(dict.fromkeys(run.tenant for run in sessions))
         digest = of_token(token)[1]
-        write([Principal(id=SENDER, tenants=(tenant,), token_sha256=digest)], store)
+        write([Principal(id=SENDER, tenants=tenants, token_sha256=digest)], store)
     drill = Drill(
         id=number,
         tenant=tenant,
         owner=owner,
-        dataset=f"{SCHEME}{owner}/{number}",
+        dataset=dataset(owner, number),
         pages=pages,
-        sent_at=datetime.now(UTC),
+        sent_at=now,
     )
     record(store, drill)
-    return drill
+    values = Values() if kind == "dataset" else _plant(store, drill)
+    return Prepared(drill, request(number, sessions, values))
 
 
-def retire(store: Store, tenant: str) -> None:
+def _plant(store: Store, drill: Drill) -> Values:
+    """Register a canary of the owner for this drill; its value is forgotten at once."""
+    value = str(uuid.uuid4())
+    keys = Home(store.home).fingerprint_keys()
+    made = {key: fingerprint(key.secret, "uuid", value) for key in keys}
+    canary = Canary(
+        id=f"drill-{drill.id}",
+        tenant=drill.owner,
+        dataset=drill.dataset,
+        fingerprints=tuple(sorted(made.values())),
+        valid_until=drill.sent_at + _LASTS,
+    )
+    write([canary], store)
+    in_force = keys.at(time.time())
+    if in_force is None:
+        return Values()
+    return Values((made[in_force.results],), tuple(made[key] for key in in_force.arguments))
+
+
+def retire(store: Store) -> None:
     """The sender of drills may send no longer."""
-    write([Principal(id=SENDER, tenants=(tenant,), token_sha256="")], store)
+    write([Principal(id=SENDER, tenants=(), token_sha256="")], store)
 
 
 def record(store: Store, drill: Drill) -> None:
@@ -97,47 +142,6 @@ def drills(store: Store, limit: int = 20) -> list[Drill]:
     return [_drill(row) for row in rows]
 
 
-def request(drill: Drill) -> bytes:
-    """The spans of a drill as they go over the wire: a run that reads what is not its own."""
-    message = ExportTraceServiceRequest()
-    spans = message.resource_spans.add()
-    spans.resource.attributes.add(key="service.name").value.string_value = SENDER
-    trace, now = secrets.token_bytes(16), time.time_ns()
-    common = {
-        attributes.TENANT_ID: drill.tenant,
-        attributes.SESSION_ID: f"drill-{drill.id}",
-        attributes.REQUEST_ID: f"drill-{drill.id}",
-        attributes.IDENTITY_ID: SENDER,
-        "gen_ai.agent.name": SENDER,
-    }
-    call = {
-        "gen_ai.operation.name": "execute_tool",
-        "gen_ai.tool.name": "drill",
-        attributes.DATASET_ID: drill.dataset,
-        attributes.DATASET_OPERATION: "read",
-    }
-    scope = spans.scope_spans.add()
-    run = Span(
-        trace_id=trace,
-        span_id=secrets.token_bytes(8),
-        name=f"invoke_agent {SENDER}",
-        start_time_unix_nano=now,
-        end_time_unix_nano=now + 2_000_000,
-    )
-    tool = Span(
-        trace_id=trace,
-        span_id=secrets.token_bytes(8),
-        parent_span_id=run.span_id,
-        name="execute_tool drill",
-        start_time_unix_nano=now + 500_000,
-        end_time_unix_nano=now + 1_500_000,
-    )
-    _say(run, common | {"gen_ai.operation.name": "invoke_agent"})
-    _say(tool, common | call)
-    scope.spans.extend([run, tool])
-    return message.SerializeToString()
-
-
 def wait(
     store: Store,
     drill: Drill,
@@ -145,7 +149,7 @@ def wait(
     timeout: float,
     look: Callable[[], object] | None = None,
 ) -> Drill:
-    """Wait for the finding, and where it pages for word of it to somebody; keep what came of it.
+    """Wait for its findings, and where it pages for word of it to somebody; keep what came of it.
 
     `begun` is the `time.monotonic()` at which it was sent; `look` analyzes, if nobody else does.
     """
@@ -154,40 +158,55 @@ def wait(
         if look is not None:
             look()
         after = time.monotonic() - begun
-        finding = _finding(store, drill)
-        if finding and not found.found_after:
+        findings = found_of(store, drill)
+        if not found.found_after and findings.keys() >= {*RULES[drill.kind]}:
+            finding = findings[RULES[drill.kind][0]]
             found = replace(found, finding_id=finding.id, found_after=round(after, 3))
-        if finding and any(each.kind is Kind.NOTIFY for each in finding.responses):
+        if drill.pages and not found.told_after and _told(store, findings.values()):
             found = replace(found, told_after=round(after, 3))
-        if found.told_after or (found.found_after and not drill.pages):
+        if found.found_after and (found.told_after or not drill.pages):
             break
         time.sleep(_POLL)
     record(store, found)
     return found
 
 
+def _told(store: Store, findings: Iterable[Finding]) -> bool:
+    """Whether word of one of them went to somebody."""
+    known = (get_finding(store, OPERATOR, each.id) for each in findings)
+    return any(r.kind is Kind.NOTIFY for each in known if each for r in each.responses)
+
+
 def close(store: Store, drill: Drill) -> None:
-    """Close the finding of a drill as an exercise, for every tenant of it."""
-    finding = _finding(store, drill)
-    if finding and finding.state != "closed":
-        respond(store, finding, Kind.CLOSE, by=SENDER, reason=DRILL)
+    """Close the findings of a drill as an exercise, for every tenant of them."""
+    for finding in found_of(store, drill).values():
+        if finding.state != "closed":
+            respond(store, finding, Kind.CLOSE, by=SENDER, reason=DRILL)
 
 
 class Drills:
-    """Which candidates are drills, and how their findings are marked."""
+    """Which findings are of drills, and how they are marked.
+
+    One is, if all that it names are datasets of one recorded drill, in a session of the tenant
+    that the drill is for.
+    """
 
     def __init__(self, store: Store, candidates: Iterable[Candidate]) -> None:
-        names = sorted({c.dataset for c in candidates if c.dataset.startswith(SCHEME)})
-        rows = (
-            store.rows(statement(_SQL, "drills_of_datasets"), {"datasets": names}) if names else []
-        )
+        named: defaultdict[str, set[str]] = defaultdict(set)
+        for candidate in candidates:
+            named[candidate.id] |= {_id_of(name) for name in _names(candidate)}
+        self._of: Mapping[str, str] = {
+            finding: ids.pop() for finding, ids in named.items() if len(ids) == 1 and "" not in ids
+        }
+        ids = sorted(set(self._of.values()))
+        rows = store.rows(statement(_SQL, "drills_of_ids"), {"ids": ids}) if ids else []
         self._known: Mapping[tuple[str, str], bool] = {
-            (row["dataset"], row["tenant"]): row["pages"] for row in rows
+            (row["id"], row["tenant"]): row["pages"] for row in rows
         }
 
     def marked(self, finding: Finding) -> Finding:
         """A finding as it is, or marked as one of a drill."""
-        pages = self._known.get((finding.dataset, finding.session_tenant))
+        pages = self._known.get((self._of.get(finding.id, ""), finding.session_tenant))
         if pages is None:
             return finding
         return replace(
@@ -199,14 +218,22 @@ class Drills:
         )
 
 
-def _finding(store: Store, drill: Drill) -> Finding | None:
-    found = list_findings(store, OPERATOR, states=(), search=drill.dataset, limit=1).rows
-    return get_finding(store, OPERATOR, found[0].id) if found else None
+def _names(candidate: Candidate) -> set[str]:
+    """The datasets that it is about; a party, or nothing, is no drill's."""
+    sources = {crossing.source_dataset for crossing in candidate.crossings}
+    named = {candidate.dataset, *sources} - {""}
+    return {""} if candidate.party or not named else named
 
 
-def _say(span: Span, said: Mapping[str, str]) -> None:
-    for key, value in said.items():
-        span.attributes.add(key=key).value.string_value = value
+def _id_of(name: str) -> str:
+    """The drill that a dataset is made for, if it is one's."""
+    return name.rpartition("/")[2] if name.startswith(SCHEME) else ""
+
+
+def found_of(store: Store, drill: Drill) -> dict[str, Finding]:
+    """The marked findings of a drill by their rules."""
+    found = list_findings(store, OPERATOR, states=(), search=drill.id).rows
+    return {each.rule: each for each in found if DRILL in each.reasons}
 
 
 def _drill(row: Mapping[str, Any]) -> Drill:

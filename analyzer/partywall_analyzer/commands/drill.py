@@ -10,10 +10,21 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from partywall_analyzer.commands.options import guarded, parser
-from partywall_analyzer.drills import TENANTS, Drill, close, drills, prepare, request, retire, wait
+from partywall_analyzer.drills import (
+    RULES,
+    TENANTS,
+    Drill,
+    Prepared,
+    close,
+    drills,
+    found_of,
+    prepare,
+    retire,
+    wait,
+)
 from partywall_analyzer.names import clean
 from partywall_collector.commands.tables import print_table
-from partywall_collector.otlp_sender import Batch, GrpcTransport, HttpTransport, NotSent, Sender
+from partywall_collector.otlp_sender import GrpcTransport, HttpTransport, NotSent, Sender
 from partywall_collector.registry import Tenant
 from partywall_collector.registry.load import current
 from partywall_collector.registry.values import close_to
@@ -22,6 +33,7 @@ from partywall_collector.store import Store, open_store
 EXAMPLES: Final = """\
   partywall drill
   partywall drill --from acme --to fjord --timeout 30 --json
+  partywall drill --kind relay
   partywall drill --page
   partywall drill --list
 
@@ -69,6 +81,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         help="whose dataset it reaches; there is nothing behind its name (default: %(default)s)",
     )
     arguments.add_argument(
+        "--kind",
+        choices=list(RULES),
+        default="dataset",
+        help="a call that reaches a foreign dataset; a session that reads data of --to and writes "
+        "it to --from; or two sessions that pass it on over a shared dataset",
+    )
+    arguments.add_argument(
         "--timeout",
         type=float,
         default=60.0,
@@ -106,19 +125,25 @@ def _run(options: argparse.Namespace) -> int:
             return 2
         token: str = options.token.strip()
         own = "" if token else secrets.token_urlsafe(32)
-        drill = prepare(store, options.tenant, options.owner, pages=options.page, token=own)
+        made = prepare(
+            *(store, options.tenant, options.owner),
+            pages=options.page,
+            token=own,
+            kind=options.kind,
+        )
         try:
-            begun = _send(options, drill, token or own, patience=KNOWN_WITHIN if own else 0)
-            done = wait(store, drill, begun, options.timeout, _analysis(options, store))
+            begun = _send(options, made, token or own, patience=KNOWN_WITHIN if own else 0)
+            done = wait(store, made.drill, begun, options.timeout, _analysis(options, store))
         except NotSent as error:
             print(f"partywall drill: nothing was sent: {error}", file=sys.stderr)
             return 2
         finally:
             if own:
-                retire(store, options.tenant)
+                retire(store)
+        found = sorted(found_of(store, done))
         if done.found_after and not options.keep_open:
             close(store, done)
-    return _told(done, options)
+    return _told(done, found, options)
 
 
 def _problem(options: argparse.Namespace, store: Store) -> str:
@@ -132,7 +157,7 @@ def _problem(options: argparse.Namespace, store: Store) -> str:
     return ""
 
 
-def _send(options: argparse.Namespace, drill: Drill, token: str, patience: float) -> float:
+def _send(options: argparse.Namespace, made: Prepared, token: str, patience: float) -> float:
     """Send the spans; the time at which they went. A new token needs a moment to be known."""
 
     def connect() -> HttpTransport | GrpcTransport:
@@ -144,7 +169,7 @@ def _send(options: argparse.Namespace, drill: Drill, token: str, patience: float
     while True:
         begun, sender = time.monotonic(), Sender(connect)
         try:
-            sender.send([Batch(request(drill), 1, 2)])
+            sender.send([made.spans])
         except NotSent:
             if time.monotonic() > end:
                 raise
@@ -163,10 +188,10 @@ def _analysis(options: argparse.Namespace, store: Store) -> Any:
     return lambda: analyze(store)
 
 
-def _told(done: Drill, options: argparse.Namespace) -> int:
+def _told(done: Drill, rules: Sequence[str], options: argparse.Namespace) -> int:
     found = bool(done.found_after) and (not options.page or bool(done.told_after))
     if options.json:
-        print(json.dumps(done.to_dict() | {"found": bool(done.found_after)}))
+        print(json.dumps(done.to_dict() | {"found": bool(done.found_after), "rules": rules}))
         return 0 if found else 1
     if done.found_after:
         print(f"found after {done.found_after:.1f} s: {done.finding_id}")
@@ -174,8 +199,10 @@ def _told(done: Drill, options: argparse.Namespace) -> int:
             print(f"somebody was told after {done.told_after:.1f} s")
         print(f"partywall chain {done.finding_id}")
     if not done.found_after:
+        wanted = RULES[done.kind]
+        missing = f" by {', '.join(r for r in wanted if r not in rules)}" if len(wanted) > 1 else ""
         print(
-            f"partywall drill: not found in {options.timeout:g} s. Were the spans refused "
+            f"partywall drill: not found{missing} in {options.timeout:g} s. Were the spans refused "
             "(`partywall quarantine list`)? Does something analyze (`partywall up`, `partywall "
             "watch`, or --analyze)?",
             file=sys.stderr,
@@ -196,6 +223,7 @@ def _list(store: Store, *, as_json: bool) -> int:
     rows = [
         [
             f"{each.sent_at:%Y-%m-%d %H:%M:%S}",
+            each.kind,
             clean(each.tenant),
             clean(each.owner),
             f"{each.found_after:.1f} s" if each.found_after else "not found",
@@ -204,5 +232,5 @@ def _list(store: Store, *, as_json: bool) -> int:
         ]
         for each in made
     ]
-    print_table(["sent", "from", "to", "found after", "told after", "finding"], rows)
+    print_table(["sent", "kind", "from", "to", "found after", "told after", "finding"], rows)
     return 0
