@@ -154,6 +154,11 @@ def test_telemetry_is_accepted_and_its_log_level_used(tmp_path: Path) -> None:
             " and not before it: leave `batch` out of the pipelines, and write"
             " exporters.clickhouse.sending_queue.batch",
         ),
+        (
+            "chdb://.partywall}",
+            "chdb://.partywall}\n    load_memory_mib: 255",
+            "exporters.clickhouse.load_memory_mib must be at least 256, or 0 for",
+        ),
         ("receivers: [otlp]", "receivers: []", "service.pipelines.traces.receivers names none"),
         ("exporters: [clickhouse]", "exporters: []", "must name one `clickhouse`"),
         (

@@ -16,7 +16,7 @@ from partywall_collector.collector import Collector
 from partywall_collector.component_values import Duration
 from partywall_collector.components import MemoryLimiter
 from partywall_collector.config import Config
-from partywall_collector.memory import MIB, Memory, segment_bytes
+from partywall_collector.memory import MIB, Memory, load_bytes, segment_bytes
 from partywall_collector.registry.load import write
 from partywall_collector.registry.model import Principal, Tenant
 from partywall_collector.store import Store, open_store
@@ -117,3 +117,9 @@ def test_a_segment_is_as_large_as_the_memory_allows() -> None:
     """Its load takes six times its size: of a small machine's memory a fifth, never all of it."""
     sizes = [segment_bytes(gib << 10 << 20) // MIB for gib in (0, 1, 2, 4, 8, 64)]
     assert sizes == [16, 32, 64, 128, 192, 192]
+
+
+def test_a_load_may_have_a_quarter_of_the_memory() -> None:
+    """A bound for the engine: more than a segment takes, and never all there is."""
+    sizes = [load_bytes(gib << 10 << 20) // MIB for gib in (0, 1, 2, 4, 64)]
+    assert sizes == [256, 256, 512, 1024, 16384]

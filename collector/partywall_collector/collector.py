@@ -13,7 +13,7 @@ from partywall_collector.exposition import PATH, Exposition, Held, Moment, metri
 from partywall_collector.governance import Governance
 from partywall_collector.grants import Grants
 from partywall_collector.loader import Loader
-from partywall_collector.memory import Memory, of_machine, segment_bytes
+from partywall_collector.memory import Memory, load_bytes, of_machine, segment_bytes
 from partywall_collector.metrics import Counters, Stats
 from partywall_collector.principals import Principals
 from partywall_collector.quotas import Quotas
@@ -66,7 +66,8 @@ class Collector:
             repeats = Repeats()
             repeats.recall(self._store, self._spool)
             retry = self._config.exporter.retry_on_failure
-            loader = Loader(self._store, self._spool, self._counters, retry)
+            most = (self._config.exporter.load_memory_mib * MIB) or load_bytes(of_machine())
+            loader = Loader(self._store, self._spool, self._counters, retry, most)
             loader.start()
             undo.callback(loader.stop)
             undo.callback(self._drain_at_the_end)

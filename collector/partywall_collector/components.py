@@ -123,6 +123,14 @@ class ClickhouseExporter:
             "The store: `chdb://folder` (embedded) or `clickhouse://user:password@host:port/database`."
         ),
     )
+    load_memory_mib: int = field(
+        default=0,
+        metadata=about(
+            "The most memory in MiB that the engine may take for one load, at least 256; 0 is a"
+            " quarter of the machine's or the container's memory.",
+            least=0,
+        ),
+    )
     sending_queue: SendingQueue = field(default_factory=SendingQueue)
     retry_on_failure: RetryOnFailure = field(default_factory=RetryOnFailure)
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from partywall_collector.component_values import Endpoint, Names
 from partywall_collector.components import COMPONENTS, ClickhouseExporter, MemoryLimiter
 from partywall_collector.config_checks import (
+    check_exporter,
     check_extension,
     check_limiters,
     check_memory_limiter,
@@ -101,6 +102,9 @@ def _config(root: Node) -> Config:
     limiter = built["processors"].get(running.limiter)
     if limiter:
         check_memory_limiter(running.limiter, limiter, top)
+    for name, exporter in built["exporters"].items():
+        if exporter is running.exporter:
+            check_exporter(name, exporter, top)
     for name, extension in extensions.items():
         check_extension(name, extension, top)
     return Config(

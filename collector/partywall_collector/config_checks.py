@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from partywall_collector.authenticators.jwks import is_safe
-from partywall_collector.components import MemoryLimiter, TenantRouter
+from partywall_collector.components import ClickhouseExporter, MemoryLimiter, TenantRouter
 from partywall_collector.config_document import ConfigError, Node
 from partywall_collector.config_sections import mapping
 from partywall_collector.endpoints import OtlpReceiver
 from partywall_collector.extensions import Authenticator, BearerTokenAuth, Oidc
+from partywall_collector.memory import LEAST_LOAD_MIB
 
 
 def check_processors(where: str, place: str, processors: Mapping[str, Any]) -> str:
@@ -52,6 +53,16 @@ def check_memory_limiter(name: str, limiter: MemoryLimiter, top: Mapping[str, No
         key = "spike_limit_percentage"
     if spike >= limit:
         raise ConfigError(f"{where}: {path}.{key} must be less than the limit")
+
+
+def check_exporter(name: str, exporter: ClickhouseExporter, top: Mapping[str, Node]) -> None:
+    """A load has so much memory that no ordinary request is refused it."""
+    if 0 < exporter.load_memory_mib < LEAST_LOAD_MIB:
+        where = mapping(top["exporters"], "exporters")[name].where
+        raise ConfigError(
+            f"{where}: exporters.{name}.load_memory_mib must be at least {LEAST_LOAD_MIB}, or 0 for"
+            " a quarter of the memory: what cannot be loaded goes to quarantine"
+        )
 
 
 def check_receiver(

@@ -145,7 +145,7 @@ METRICS: Final = (
     ),
     Metric(
         "partywall_exporter_poison_requests_total",
-        "Requests that ClickHouse cannot read.",
+        "Requests that ClickHouse cannot load.",
         "",
         _stat("poison"),
     ),

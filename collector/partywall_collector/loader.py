@@ -1,13 +1,15 @@
 """Sealed segments into ClickHouse, one after the other, each exactly once.
 
 The segment's id is the deduplication token, so a load that was interrupted anywhere is simply
-repeated. A segment is deleted after its rows are on disk. One that ClickHouse cannot read is split
-until the envelope at fault is alone; that one goes to quarantine, everything else is loaded.
+repeated. A segment is deleted after its rows are on disk. One that ClickHouse cannot read, or that
+takes more memory than a load may have, is split until the envelope at fault is alone; that one goes
+to quarantine, everything else is loaded.
 """
 
 import hashlib
 import json
 import logging
+import re
 import secrets
 import threading
 from collections.abc import Mapping
@@ -31,19 +33,32 @@ CONTENT_ERRORS = frozenset(
 """Codes of ClickHouse that blame what is read, not the server: it cannot be parsed or converted."""
 
 MEMORY_LIMIT = 241
-"""A smaller segment may fit; the request is not to blame."""
+"""A smaller segment may fit."""
+
+OWN_LIMIT = re.compile("Query memory limit|Memory limit \\(for query\\)", re.IGNORECASE)
+"""What the engine says where a load met its own bound, and not the memory that all share."""
+
+POISON, TOO_LARGE = "poison", "too large"
+"""Why a whole request is in quarantine: it cannot be read, or its load takes too much memory."""
 
 
 class Loader:
     """One thread that empties a spool into a store."""
 
     def __init__(
-        self, store: Store, spool: Spool, counters: Counters, retry: RetryOnFailure
+        self,
+        store: Store,
+        spool: Spool,
+        counters: Counters,
+        retry: RetryOnFailure,
+        memory: int = 0,
     ) -> None:
+        """`memory` is the most bytes that the engine may take for one load; 0 sets no bound."""
         self._store = store
         self._spool = spool
         self._counters = counters
         self._retry = retry
+        self._memory = memory
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="partywall-loader", daemon=True)
 
@@ -82,7 +97,7 @@ class Loader:
             self._spool.split(segment)
             return
         try:
-            self._store.load_file(segment.path, token=segment.id)
+            self._store.load_file(segment.path, token=segment.id, memory=self._memory)
         except QueryFailed as error:
             self._isolate(segment, segment.path.read_bytes(), error)
             return
@@ -95,21 +110,22 @@ class Loader:
     def _try_an_empty_request(self) -> None:
         """Raise where not even that is loaded: the store is at fault, and all would be poison."""
         empty = b"".join(frame(Envelope("", (), "", 0, b"")))
-        self._store.load(empty, token=f"empty-{secrets.token_hex(8)}")
+        self._store.load(empty, token=f"empty-{secrets.token_hex(8)}", memory=self._memory)
 
     def _isolate(self, segment: Segment, data: bytes, error: QueryFailed) -> None:
         """Split a segment that cannot be loaded whole; quarantine one that is a single envelope."""
         frames, damage = envelopes_of(segment.path)
         alone = len(frames) == 1 and not damage
-        if error.code in CONTENT_ERRORS:
+        over = error.code == MEMORY_LIMIT
+        if error.code in CONTENT_ERRORS or (over and OWN_LIMIT.search(str(error))):
             self._try_an_empty_request()
-        elif error.code != MEMORY_LIMIT or alone:
+        elif not over or alone:  # of the memory that all share there may be more later
             raise error
         log.warning("segment %s cannot be loaded and is taken apart: %s", segment.id, error)
         retired = self._spool.retire(segment)
         self._forget(data)
         if alone:
-            self._quarantine(retired, data, error)
+            self._quarantine(retired, data, error, TOO_LARGE if over else POISON)
         else:
             self._spool.split(retired)
 
@@ -123,13 +139,13 @@ class Loader:
         for name in ("forget_spans", "forget_calls", "forget_quarantine"):
             alter(self._store, statement(QUERIES, name), {"received_at": stamps})
 
-    def _quarantine(self, segment: Segment, data: bytes, error: QueryFailed) -> None:
+    def _quarantine(self, segment: Segment, data: bytes, error: QueryFailed, reason: str) -> None:
         """Give up on the one envelope of a segment, and say so in a row."""
         for _, envelope in read(data):
             log.error("a request of %s cannot be loaded: %s", envelope.principal, error)
             known = {"sha256": envelope.sha256.hex(), "received_at": envelope.received_at}
             if not self._known("poison_is_known", known):
-                self._store.insert("quarantine", [_poison_row(envelope, error.code)])
+                self._store.insert("quarantine", [_poison_row(envelope, error.code, reason)])
             self._counters.add(poison=1)
         self._spool.remove(segment)
 
@@ -149,13 +165,13 @@ def _segment_row(segment: Segment, requests: int) -> dict[str, Any]:
     }
 
 
-def _poison_row(envelope: Envelope, code: int) -> dict[str, Any]:
-    """What is kept of a request that cannot be read: whose, how big, its digest; no content."""
+def _poison_row(envelope: Envelope, code: int, reason: str) -> dict[str, Any]:
+    """What is kept of a request that cannot be loaded: whose, how big, its digest; no content."""
     seconds, nanoseconds = divmod(envelope.received_at, 1_000_000_000)
     moment = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
     return {
         "received_at": f"{moment}.{nanoseconds:09d}Z",
-        "reason": "poison",
+        "reason": reason,
         "principal": envelope.principal,
         "principal_tenants": list(envelope.tenants),
         "span": json.dumps({"size": len(envelope.request), "error_code": code}),

@@ -13,6 +13,9 @@ from partywall_collector.components import MemoryLimiter
 
 log = logging.getLogger("partywall.memory")
 MIB: Final = 1 << 20
+LEAST_LOAD_MIB: Final = 256
+"""A request of 512 spans with content takes a hundred; what every request can have is not small."""
+
 SPIKE: Final = 0.2
 """Of the limit, where the configuration names no distance; as in the stock collector."""
 OF_CONTAINER: Final = (
@@ -73,6 +76,11 @@ def of_machine() -> int:
 def segment_bytes(memory: int) -> int:
     """How large a segment may become with so much memory: its load takes six times that."""
     return min(192 * MIB, max(16 * MIB, memory // 32))
+
+
+def load_bytes(memory: int) -> int:
+    """How much the engine may take for one load where there is so much memory."""
+    return max(LEAST_LOAD_MIB * MIB, memory // 4)
 
 
 def _most(settings: MemoryLimiter) -> int:

@@ -100,28 +100,25 @@ class Store:
         with self._pool.connection() as connection:
             connection.append(table, body, form="JSONEachRow", settings=INSERT_SETTINGS)
 
-    def load(self, body: BinaryIO | bytes, *, token: str) -> None:
+    def load(self, body: BinaryIO | bytes, *, token: str, memory: int = 0) -> None:
         """Load one segment: length-delimited envelopes, routed to the tables by the engine.
 
-        The same body under the same token adds nothing the second time.
+        The same body under the same token adds nothing the second time. A load that needs more
+        than `memory` bytes of the engine fails and may leave rows behind; 0 sets no bound.
         """
-        settings = self._load_settings(token)
+        settings = _load_settings(self.url, token, memory)
         with self._pool.connection() as connection:
             connection.append("ingest", body, form="Protobuf", settings=settings)
 
-    def load_file(self, path: Path, *, token: str) -> None:
+    def load_file(self, path: Path, *, token: str, memory: int = 0) -> None:
         """`load` of a segment in a file, which the embedded engine reads where it lies."""
         if not self.engine or PATTERN.intersection(str(path)):
             with path.open("rb") as body:
-                self.load(body, token=token)
+                self.load(body, token=token, memory=memory)
             return
-        settings = self._load_settings(token)
+        settings = _load_settings(self.url, token, memory)
         with self._pool.connection() as connection:
             connection.append_file("ingest", path, form="Protobuf", settings=settings)
-
-    def _load_settings(self, token: str) -> Mapping[str, str]:
-        schema = EMBEDDED_SCHEMA if self.url.startswith("chdb:") else SERVER_SCHEMA
-        return LOAD_SETTINGS | schema | {"insert_deduplication_token": f"{LOAD_VERSION}-{token}"}
 
     def close(self) -> None:
         """Let running statements end and give the store back."""
@@ -137,6 +134,13 @@ class Store:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _load_settings(url: str, token: str, memory: int) -> Mapping[str, str]:
+    schema = EMBEDDED_SCHEMA if url.startswith("chdb:") else SERVER_SCHEMA
+    bound = {"max_memory_usage": str(memory)} if memory else {}
+    named = {"insert_deduplication_token": f"{LOAD_VERSION}-{token}"}
+    return LOAD_SETTINGS | schema | bound | named
 
 
 def _encoded(row: Mapping[str, Any]) -> bytes:
