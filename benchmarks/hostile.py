@@ -137,10 +137,14 @@ REGISTRY: Final = "the owner of every dataset changes between two ticks"
 
 def _measured(name: str, scale: float, home: Path) -> dict[str, Any]:
     with open_store(f"chdb://{home}", role="owner") as store:
-        fill(store, Size(spans=BASE, each=5))
+        size = Size(spans=round(BASE * scale) if name == REGISTRY else BASE, each=5)
+        fill(store, size)
         analyze(store)
         if name == REGISTRY:
-            write([DatasetOwner(pattern="crm/*", owner="t3", sensitive=True)], store)
+            numbers = range(size.tenants)
+            write(
+                [DatasetOwner(pattern=f"crm/{n}/*", owner=f"t{n - 1}") for n in numbers[1:]], store
+            )
             return {"changed": _tick(store), "peak_mb": _peak()}
         full, columns = CASES[name]
         count = round(full * scale) // 20 * 20

@@ -6,6 +6,7 @@ import pytest
 from streams import empty, merged
 
 from partywall_analyzer import Analysis, analyze, dirty, tables, values
+from partywall_analyzer.assemble import WAY
 from partywall_collector.store import Store, open_store, statement
 
 SEEDS = range(50)
@@ -48,6 +49,20 @@ def test_any_split_of_a_stream_leaves_the_findings_of_the_whole(store: Store) ->
         *("flow", "relay", "handoff", "foreign-party", "canary"),
     }
     assert missed(whole) == []
+
+
+def test_traces_that_are_woven_in_part_give_any_split_the_same_and_hide_nothing(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a limit below nearly all: what only the rest of a trace refutes stands."""
+    monkeypatch.setenv("PARTYWALL_WEAVE_SPANS", "2")
+    parts = watched(store, SEEDS)
+    assert missed(parts) == []
+    assert any(WAY in found.evidence.missing for found in parts.findings)
+    monkeypatch.delenv("PARTYWALL_WEAVE_SPANS")
+    whole = analyze(store, whole=True)
+    assert [found.id for found in whole.new] == []
+    assert all(WAY not in found.evidence.missing for found in whole.findings)
 
 
 NEW = "loaded_at IN (SELECT fromUnixTimestamp64Micro(arrayJoin({new_calls:Array(Int64)}), 'UTC'))"

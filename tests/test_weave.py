@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from partywall_analyzer.model import Proof, Ref
 from partywall_analyzer.spans import Access, Span
+from partywall_analyzer.ways import Search
 from partywall_analyzer.weave import Weave
 
 TRACE = "0a" * 16
@@ -24,7 +25,7 @@ def span(name: str, start: int, end: int, parent: str = "", trace: str = TRACE) 
 
 def proof(weave: Weave, source: str, sink: str, trace: str = TRACE) -> Proof | None:
     """The grade of the witness from a call of the first trace."""
-    witness = weave.witness(Ref(TRACE, source), Ref(trace, sink))
+    witness = Search().witness(weave, Ref(TRACE, source), Ref(trace, sink))
     return witness.proof if witness else None
 
 
@@ -138,7 +139,7 @@ def test_cycles_missing_parents_and_backward_times_do_no_harm() -> None:
         "self",
         "lost",
     }
-    assert weave.witness(Ref(TRACE, "a"), Ref(TRACE, "none")) is None
+    assert Search().witness(weave, Ref(TRACE, "a"), Ref(TRACE, "none")) is None
 
 
 def test_a_very_deep_trace_is_woven() -> None:
@@ -179,8 +180,10 @@ def test_every_path_goes_forward_whatever_the_spans_say(spans: list[Span], rando
     again = Weave(shuffled)
     for source in spans:
         for sink in spans:
-            witness = weave.witness(source.ref, sink.ref)
-            assert witness == again.witness(source.ref, sink.ref)
+            witness = Search().witness(weave, source.ref, sink.ref)
+            assert witness == Search().witness(again, source.ref, sink.ref)
+            grade = Search().grade(weave, source.ref, sink.ref)
+            assert grade == (witness.proof if witness else None)
             first, last = weave.span(source.ref), weave.span(sink.ref)
             if not witness or not first or not last:
                 continue

@@ -4,10 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from partywall_analyzer.canaries import Period
 from partywall_analyzer.chains import draw
 from partywall_analyzer.explain import Speaker, Told
-from partywall_analyzer.limits import Limits
 from partywall_analyzer.model import (
     MAX_CALLS,
     Along,
@@ -16,16 +14,19 @@ from partywall_analyzer.model import (
     Evidence,
     Finding,
     Proof,
+    Ref,
     Severity,
     Verdict,
 )
 from partywall_analyzer.observations import Calls
+from partywall_analyzer.opening import Weaves
 from partywall_analyzer.parts import Part
 from partywall_analyzer.rules import Cover, Rule, rule
 from partywall_analyzer.severity import severity
 from partywall_analyzer.spans import Span
 from partywall_analyzer.verdict import Judgement
-from partywall_analyzer.weave import Weave, Witness
+from partywall_analyzer.ways import Search, Witness
+from partywall_analyzer.weave import Weave
 
 DRAWN: Final = 8
 """At most so many of the calls are drawn whose data went along."""
@@ -33,11 +34,23 @@ DRAWN: Final = 8
 _WORST: Final = (Verdict.UNAUTHORISED, Verdict.INDETERMINATE, Verdict.AUTHORISED)
 
 
+WAY: Final = "the whole way of the data"
+"""The fact that is missing where a very large trace was woven in part, or searched in part."""
+
+
 def needed(parts: Sequence[Part], calls: Calls) -> list[Crossing]:
-    """The crossings whose traces a finding needs: each one of a flow, else the one that is told."""
+    """The crossings whose traces a finding needs: all of a flow, else the one that is told.
+
+    Those come first that are likely to be told: of the worst verdict, that carried most, the first.
+    """
     the_rule = rule(parts[0].candidate.rule)
     if the_rule.direct is None:
-        return [crossing for part in parts for crossing in part.candidate.crossings]
+        order = [
+            (_WORST.index(part.judgement.verdict), -len(each.carried), each.time, each.call, each)
+            for part in parts
+            for each in part.candidate.crossings
+        ]
+        return [each for *_, each in sorted(order, key=lambda known: known[:-1])]
     worst = min((part.judgement.verdict for part in parts), key=_WORST.index)
     kept = (part for part in parts if part.judgement.verdict is worst)
     told = [
@@ -56,6 +69,22 @@ def _shown(the_rule: Rule, candidate: Candidate, crossing: Crossing, calls: Call
     }.get(the_rule.covered_by)
     agreed = touched is not None and calls.agree(crossing.call, touched)
     return Proof.P4 if agreed else the_rule.direct or Proof.P0
+
+
+def named(crossings: Sequence[Crossing]) -> list[Ref]:
+    """The calls that a finding names, of the first of very many crossings."""
+    return list(dict.fromkeys(_calls(crossings[:MAX_CALLS])))
+
+
+def traces(crossings: Sequence[Crossing]) -> set[str]:
+    """The traces that a finding needs."""
+    return {ref.trace_id for ref in _calls(crossings)}
+
+
+def _calls(crossings: Iterable[Crossing]) -> Iterable[Ref]:
+    for each in crossings:
+        yield from (ref for ref in (each.call, each.source) if ref)
+        yield from (along.call for along in drawn(each))
 
 
 def woven(candidate: Candidate) -> set[str]:
@@ -81,35 +110,27 @@ def drawn(crossing: Crossing) -> Sequence[Along]:
 
 @dataclass(frozen=True, slots=True)
 class _Woven:
+    """A crossing that stands; `partly` if what refutes or proves it better was not looked at."""
+
     part: Part
     crossing: Crossing
-    witness: Witness | None
     proof: Proof
+    partly: bool = False
 
 
 class Assembler:
     """Makes findings out of judged parts, with the spans of their traces at hand."""
 
-    def __init__(
-        self,
-        spans: Mapping[str, list[Span]],
-        ignored: set[int],
-        speaker: Speaker,
-        calls: Calls,
-        canaries: Mapping[int, Period],
-    ) -> None:
-        self._spans = spans
-        self._ignored = frozenset(ignored)
-        self._canaries = canaries
+    def __init__(self, weaves: Weaves, speaker: Speaker, calls: Calls) -> None:
+        self._weaves = weaves
         self._speaker = speaker
         self._calls = calls
-        self._skew = Limits.read().clock_skew * 10**9
-        self._weaves: dict[tuple[str, ...], Weave] = {}
 
     def finding(self, parts: Sequence[Part]) -> Finding | None:
         """One finding; None if the graph refutes every crossing of it."""
-        the_rule = rule(parts[0].candidate.rule)
-        woven = [found for part in parts for found in self._woven(the_rule, part)]
+        the_rule, search = rule(parts[0].candidate.rule), Search()
+        self._weaves.begin(named(needed(parts, self._calls)))
+        woven = [found for part in parts for found in self._woven(the_rule, part, search)]
         if not woven:
             return None
         # What is covered or undecided is no part of an unauthorised finding.
@@ -117,57 +138,47 @@ class Assembler:
         kept = [w for w in woven if w.part.judgement.verdict is worst]
         kept.sort(key=lambda w: (w.crossing.time, w.crossing.call))
         best = max(kept, key=lambda w: w.proof)
-        return self._told(the_rule, kept, best)
+        witness = None
+        if best.crossing.source and (the_rule.direct is None or the_rule.traced):
+            weave, _ = self._way(search, best.crossing, best.crossing.source)
+            witness = search.witness(weave, best.crossing.source, best.crossing.call)
+        if witness and the_rule.direct is None:
+            best = replace(best, proof=witness.proof)
+        return self._told(the_rule, kept, best, witness)
 
-    def _woven(self, the_rule: Rule, part: Part) -> Iterable[_Woven]:
+    def _woven(self, the_rule: Rule, part: Part, search: Search) -> Iterable[_Woven]:
         for crossing in part.candidate.crossings:
             if the_rule.direct is not None:
                 proof = _shown(the_rule, part.candidate, crossing, self._calls)
-                yield _Woven(part, crossing, None, proof)
-            elif witness := self._witness(crossing):
-                yield _Woven(part, crossing, witness, witness.proof)
+                yield _Woven(part, crossing, proof)
+            elif source := crossing.source:
+                _, proof = self._way(search, crossing, source)
+                partly = search.spent or not self._weaves.whole(crossing.call, source)
+                if proof or partly:
+                    yield _Woven(part, crossing, proof or Proof.P0, partly)
 
-    def _witness(self, crossing: Crossing) -> Witness | None:
-        """The way from where the data was to where it crossed, if there is one."""
-        if not crossing.source:
-            return None
-        witness = self._weave(crossing).witness(crossing.source, crossing.call)
-        if not witness and crossing.carried and _far(crossing):
-            witness = self._later(crossing).witness(crossing.source, crossing.call)
-        return witness
+    def _way(self, search: Search, crossing: Crossing, source: Ref) -> tuple[Weave, Proof | None]:
+        """How what `source` had came to the crossing; between two traces the clocks may differ."""
+        call = crossing.call
+        weave = self._weaves.of(call, source)
+        proof = search.grade(weave, source, call)
+        if not proof and crossing.carried and source.trace_id != call.trace_id:
+            weave = self._weaves.of(call, source, later=call.trace_id)
+            proof = search.grade(weave, source, call)
+        return weave, proof
 
-    def _weave(self, crossing: Crossing, along: Sequence[Along] = ()) -> Weave:
-        refs = (crossing.call, crossing.source or crossing.call, *(each.call for each in along))
-        traces = tuple(sorted({ref.trace_id for ref in refs}))
-        if traces not in self._weaves:
-            spans = [span for trace in traces for span in self._spans.get(trace, [])]
-            self._weaves[traces] = self._woven_of(spans)
-        return self._weaves[traces]
-
-    def _woven_of(self, spans: Iterable[Span]) -> Weave:
-        return Weave(spans, commonplace=self._ignored, canaries=self._canaries)
-
-    def _later(self, crossing: Crossing) -> Weave:
-        """The traces of a crossing, with the clock of the later one put forward."""
-        refs = (crossing.call, crossing.source or crossing.call)
-        return self._woven_of(
-            replace(span, start=span.start + self._skew, end=span.end + self._skew)
-            if span.trace_id == crossing.call.trace_id
-            else span
-            for trace in sorted({ref.trace_id for ref in refs})
-            for span in self._spans.get(trace, [])
-        )
-
-    def _told(self, the_rule: Rule, kept: Sequence[_Woven], best: _Woven) -> Finding:
+    def _told(
+        self, the_rule: Rule, kept: Sequence[_Woven], best: _Woven, witness: Witness | None
+    ) -> Finding:
         part, crossing = best.part, best.crossing
-        weave = self._weave(crossing, drawn(crossing))
+        along = (each.call for each in drawn(crossing))
+        weave = self._weaves.of(crossing.call, crossing.source or crossing.call, *along)
         candidate = _with_agent(part.candidate, weave.ancestors(crossing.call))
         calls = tuple(dict.fromkeys(w.crossing.call for w in kept))
         parts = list({id(w.part): w.part for w in kept}.values())
         reasons = tuple(dict.fromkeys(r for p in parts for r in p.judgement.reasons))
         judgement = replace(part.judgement, reasons=reasons)
         direct = the_rule.direct is not None
-        witness = self._witness(crossing) if the_rule.traced else best.witness
         sources = [each.call for w in kept for each in w.crossing.along]
         if not direct or the_rule.traced:
             sources += [w.crossing.source for w in kept if w.crossing.source]
@@ -188,11 +199,13 @@ class Assembler:
             rank=part.rank,
             along=drawn(crossing),
         )
+        missing = [fact for p in parts for fact in p.judgement.missing]
+        missing += [WAY] if any(w.partly for w in kept) else []
         speaker = self._speaker
         evidence = Evidence(
             answers=speaker.answers(told),
             records=tuple(dict.fromkeys(r for p in parts for r in p.judgement.records)),
-            missing=tuple(dict.fromkeys(m for p in parts for m in p.judgement.missing)),
+            missing=tuple(dict.fromkeys(missing)),
             frameworks=the_rule.frameworks,
             values=tuple(f"{value:016x}" for value in crossing.carried[:8]),
             observations=tuple(self._calls.others(calls))[:MAX_CALLS],
@@ -241,11 +254,6 @@ class Assembler:
             suspect="attestation.claimed" in judgement.reasons,
             ceiling=the_rule.ceiling,
         )
-
-
-def _far(crossing: Crossing) -> bool:
-    """Whether the two ends are in different traces, so that their clocks may differ."""
-    return crossing.source is not None and crossing.source.trace_id != crossing.call.trace_id
 
 
 def _with_agent(candidate: Candidate, above: Sequence[Span]) -> Candidate:

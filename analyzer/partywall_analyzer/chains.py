@@ -9,7 +9,8 @@ from partywall_analyzer.explain import Told
 from partywall_analyzer.model import READS, Chain, Hop, Node, Proof, Ref, iso, moment
 from partywall_analyzer.names import clean
 from partywall_analyzer.spans import Span
-from partywall_analyzer.weave import Line, Message, Weave, Witness
+from partywall_analyzer.ways import Witness
+from partywall_analyzer.weave import Line, Message, Weave
 
 LONGEST: Final = 40
 """At most so many steps of a witness are drawn; the middle of a longer one is left out."""

@@ -12,20 +12,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from partywall_analyzer.assemble import Assembler, carried, drawn, needed, woven
+from partywall_analyzer.assemble import Assembler, carried, named, needed, traces, woven
 from partywall_analyzer.canaries import planted
 from partywall_analyzer.candidates import find
 from partywall_analyzer.dirty import TOO_MANY, News
 from partywall_analyzer.drills import Drills
 from partywall_analyzer.explain import Speaker
-from partywall_analyzer.folding import fold, fold_spans, traces_of
+from partywall_analyzer.folding import fold, traces_of
 from partywall_analyzer.introductions import Introductions
 from partywall_analyzer.ledger import Changes, record
 from partywall_analyzer.model import Candidate, Finding
 from partywall_analyzer.observations import Calls
+from partywall_analyzer.opening import Opened, Weaves
 from partywall_analyzer.parts import Part, judged
 from partywall_analyzer.rules import RuleError, failures, rules
-from partywall_analyzer.spans import fetch
 from partywall_analyzer.tables import Tables
 from partywall_analyzer.verdict import Judge
 from partywall_analyzer.watermark import Watermark
@@ -146,19 +146,14 @@ def _findings(
     for first in range(0, len(ids), _CHUNK):
         tell("weaving", first, len(ids))
         chunk = {finding: by_id[finding] for finding in ids[first : first + _CHUNK]}
-        traces = {
-            ref.trace_id
-            for parts in chunk.values()
-            for crossing in needed(parts, calls)
-            for ref in (crossing.call, crossing.source, *(each.call for each in drawn(crossing)))
-            if ref
-        }
-        fetched = fetch(store, traces)
-        spans = {trace: fold_spans(fetched[trace], calls) for trace in fetched}
+        crossings = [needed(parts, calls) for parts in chunk.values()]
+        within = set[str]().union(*map(traces, crossings))
+        refs = (ref for each in crossings for ref in named(each))
+        opened = Opened.read(store, calls, within, refs)
         told = [part.candidate for parts in chunk.values() for part in parts]
-        values = carried(spans, {trace for each in told for trace in woven(each)})
-        ignored = tables.ignored_among(values)
-        assembler = Assembler(spans, ignored, speaker, calls, canaries)
+        values = carried(opened.spans, {trace for each in told for trace in woven(each)})
+        weaves = Weaves(opened, tables.ignored_among(values), canaries)
+        assembler = Assembler(weaves, speaker, calls)
         found = filter(None, map(assembler.finding, chunk.values()))
         made += map(drilled.marked, found)
     return sorted(made, key=lambda finding: finding.id)

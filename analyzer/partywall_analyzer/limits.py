@@ -29,6 +29,7 @@ class Limits:
     credential_life: int = _limit(2_592_000, "seconds for which a credential may be good")
     revocation_grace: int = _limit(60, "seconds after a session in which to revoke its credentials")
     settle: int = _limit(60, "seconds after which a session that closed is looked at")
+    weave_spans: int = _limit(10_000, "spans of one trace that are woven; of a larger one its ends")
 
     @classmethod
     def read(cls) -> "Limits":

@@ -7,7 +7,10 @@ from typing import Any, Final, NamedTuple, cast
 from partywall_analyzer.model import Ref
 from partywall_collector.store import Store, statement
 
+_SQL: Final = "partywall_analyzer.sql"
 _BATCH: Final = 2_000
+"""So many names at most go into one statement, whose parameters a server bounds."""
+
 _NO_PARENT: Final = "0" * 16
 
 
@@ -58,20 +61,45 @@ class Span:
         return Ref(self.trace_id, self.span_id)
 
 
-def fetch(store: Store, traces: Collection[str]) -> dict[str, list[Span]]:
-    """All spans of these traces by trace; a span recorded twice comes once."""
-    by_trace: dict[str, dict[str, Span]] = {trace: {} for trace in sorted(set(traces))}
-    names = list(by_trace)
+def fetch(store: Store, traces: Collection[str], most: int) -> dict[str, list[Span]]:
+    """The spans of these traces by trace; a span recorded twice comes once.
+
+    Of a trace that has more than `most` come `most` and one, without what their calls touched.
+    """
+    by_trace: dict[str, list[Span]] = {}
+    names = sorted(set(traces))
     for first in range(0, len(names), _BATCH):
-        parameters = {"traces": names[first : first + _BATCH]}
-        for row in store.rows(statement("partywall_analyzer.sql", "spans_of_traces"), parameters):
-            span = _span(row)
-            by_trace[span.trace_id].setdefault(span.span_id, span)
-        for row in store.rows(statement("partywall_analyzer.sql", "calls_of_traces"), parameters):
-            known = by_trace[row["trace"]]
-            span = known.get(row["span"]) or _span(row)
-            known[span.span_id] = _with_call(span, row)
-    return {trace: list(spans.values()) for trace, spans in by_trace.items()}
+        some = names[first : first + _BATCH]
+        parameters: dict[str, Any] = {"traces": some, "spans": [], "most": most + 1}
+        known = _rows_of(store, parameters)
+        by_trace |= {trace: list(known[trace].values()) for trace in some}
+    return by_trace
+
+
+def fetch_some(store: Store, refs: Collection[Ref]) -> list[Span]:
+    """These spans, as far as they are stored."""
+    found: list[Span] = []
+    wanted = sorted(set(refs))
+    for first in range(0, len(wanted), _BATCH):
+        some = set(wanted[first : first + _BATCH])
+        traces, spans = (sorted({ref[part] for ref in some}) for part in (0, 1))
+        parameters = {"traces": traces, "spans": spans, "most": len(spans) + 1}
+        for known in _rows_of(store, parameters).values():
+            found += (span for span in known.values() if span.ref in some)
+    return found
+
+
+def _rows_of(store: Store, parameters: dict[str, Any]) -> dict[str, dict[str, Span]]:
+    by_trace: dict[str, dict[str, Span]] = {trace: {} for trace in parameters["traces"]}
+    for row in store.rows(statement(_SQL, "spans_of_traces"), parameters):
+        span = _span(row)
+        by_trace[span.trace_id][span.span_id] = span
+    whole = [name for name in by_trace if len(by_trace[name]) < parameters["most"]]
+    asked = {"traces": whole, "spans": parameters["spans"]}
+    for row in store.rows(statement(_SQL, "calls_of_traces"), asked) if whole else ():
+        known = by_trace[row["trace"]]
+        known[row["span"]] = _with_call(known.get(row["span"]) or _span(row), row)
+    return by_trace
 
 
 def _span(row: Mapping[str, Any]) -> Span:

@@ -1,4 +1,4 @@
-"""Weaves spans into lines and messages, and finds the path on which data can have moved.
+"""Weaves spans into lines and messages: the graph of how data can have moved.
 
 A line is a thing with a history: a call, a session, a dataset. A message joins two lines and goes
 forward in time (Lamport's space-time diagram). Each end of a message is a moment; every edge of
@@ -6,11 +6,11 @@ the graph leads to a later moment, so each path is a possible flow and no path i
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import networkx as nx
 
@@ -71,14 +71,6 @@ class Message:
     through: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Witness:
-    """The best proved path from a source to a sink; its grade is that of its weakest hop."""
-
-    proof: Proof
-    hops: tuple[Message, ...]
-
-
 if TYPE_CHECKING:
     Graph = nx.DiGraph[Moment]
 else:
@@ -86,7 +78,7 @@ else:
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
+class Place:
     """A span with its times clamped, and the keys of its start and its end."""
 
     span: Span
@@ -96,51 +88,18 @@ class _Place:
 
     @property
     def line(self) -> Line:
+        """The line of its call."""
         return Line("call", self.span.span_id, self.span.trace_id)
 
     @property
     def begun(self) -> Moment:
+        """When it can have taken in what it was given."""
         return Moment(self.line, self.start.at(1))
 
     @property
     def done(self) -> Moment:
+        """When it has its data."""
         return Moment(self.line, self.end.at(2))
-
-
-@dataclass(frozen=True, slots=True)
-class _Ways:
-    """The best ways from one moment to every later one, up to a time.
-
-    Calls to which one source leads are asked for one after the other, and may be thousands.
-    """
-
-    start: Moment | None = None
-    until: int = 0
-    before: Mapping[Moment, Sequence[Moment]] = field(default_factory=dict[Moment, list[Moment]])
-
-    @classmethod
-    def explore(cls, graph: "Graph", start: Moment, goal: Moment) -> "_Ways":
-        """Look twice as far as was asked, so that farther goals cost little more."""
-        until = goal.key.time + (goal.key.time - start.key.time)
-
-        def weight(_: Moment, receiver: Moment, edge: Mapping[str, Any]) -> int | None:
-            return edge["weight"] if receiver.key.time <= until else None
-
-        before, _ = nx.dijkstra_predecessor_and_distance(graph, start, weight=weight)
-        return cls(start, until, before)
-
-    def reach(self, start: Moment, goal: Moment) -> bool:
-        """Whether they tell of this way."""
-        return self.start == start and goal.key.time <= self.until
-
-    def to(self, goal: Moment) -> list[Moment]:
-        """The best way to a moment; empty if there is none."""
-        if goal not in self.before:
-            return []
-        way = [goal]
-        while way[-1] != self.start:
-            way.append(self.before[way[-1]][0])
-        return way[::-1]
 
 
 class Weave:
@@ -157,7 +116,6 @@ class Weave:
         self._places = _place(spans)
         self._canaries = canaries
         self._commonplace = frozenset(commonplace) - canaries.keys()
-        self._ways = _Ways()
 
     @cached_property
     def graph(self) -> Graph:
@@ -189,26 +147,9 @@ class Weave:
             above.append(place.span)
         return above[::-1]
 
-    def witness(self, source: Ref, sink: Ref) -> Witness | None:
-        """The best proved path from the moment `source` has its data to the end of `sink`.
-
-        None says that no data can have moved between them on what is recorded.
-        """
-        start, goal = self._places.get(source), self._places.get(sink)
-        if not start or not goal:
-            return None
-        if source == sink:
-            return Witness(Proof.P1, ())
-        if start.end > goal.end:
-            return None
-        if not self._ways.reach(start.done, goal.done):
-            self._ways = _Ways.explore(self.graph, start.done, goal.done)
-        path = self._ways.to(goal.done)
-        if not path:
-            return None
-        edges = (self.graph.edges[pair] for pair in pairwise(path))
-        hops = tuple(edge["message"] for edge in edges if "message" in edge)
-        return Witness(min((hop.proof for hop in hops), default=Proof.P1), hops)
+    def place(self, ref: Ref) -> Place | None:
+        """Where a span stands."""
+        return self._places.get(ref)
 
     def _messages(self) -> Iterator[Message]:
         for place in self._places.values():
@@ -217,7 +158,7 @@ class Weave:
             yield from _touched(place)
         yield from _carried(self._places.values(), self._commonplace, self._canaries)
 
-    def _spawned(self, place: _Place) -> Iterator[Message]:
+    def _spawned(self, place: Place) -> Iterator[Message]:
         if place.parent:
             above, proof = self._places[place.parent].line, Proof.P1
         elif place.span.session_id:
@@ -228,7 +169,7 @@ class Weave:
         back = Moment(above, place.end.at(3))
         yield Message("returned", place.done, back, proof)
 
-    def _linked(self, place: _Place) -> Iterator[Message]:
+    def _linked(self, place: Place) -> Iterator[Message]:
         for ref in place.span.links:
             target = self._places.get(ref)
             if target and target is not place:
@@ -246,7 +187,7 @@ def _add(graph: Graph, message: Message) -> None:
         graph.add_edge(message.sender, message.receiver, weight=weight, message=message)
 
 
-def _touched(place: _Place) -> Iterator[Message]:
+def _touched(place: Place) -> Iterator[Message]:
     """Reading and writing; that what was read is what another wrote is only inferred."""
     for dataset, operation in place.span.datasets:
         line = Line("dataset", dataset)
@@ -259,15 +200,15 @@ def _touched(place: _Place) -> Iterator[Message]:
 
 
 def _carried(
-    places: Collection[_Place], ignored: frozenset[int], canaries: Mapping[int, Period]
+    places: Collection[Place], ignored: frozenset[int], canaries: Mapping[int, Period]
 ) -> Iterator[Message]:
     """Values that came out of one call and went into a later one, straight or through a dataset.
 
     One message from the latest earlier producer of each value and dataset, so their number grows
     with the calls and not with their pairs.
     """
-    produced: defaultdict[int, dict[str, _Place]] = defaultdict(dict)
-    stored: dict[tuple[str, int], _Place] = {}
+    produced: defaultdict[int, dict[str, Place]] = defaultdict(dict)
+    stored: dict[tuple[str, int], Place] = {}
     events = [(place.start, 0, place) for place in places if place.span.values_in]
     events += [
         (place.end, 1, place) for place in places if place.span.values_in or place.span.values_out
@@ -300,7 +241,7 @@ def _carried(
 
 
 def _carry(
-    source: _Place,
+    source: Place,
     receiver: Moment,
     common: set[int],
     canaries: Mapping[int, Period],
@@ -314,18 +255,18 @@ def _carry(
     return Message(kind, source.done, receiver, proof, len(common), through)
 
 
-def _straight(source: _Place, sink: _Place) -> str:
+def _straight(source: Place, sink: Place) -> str:
     """Within a session or a trace the agent itself carries a value; else the values only match."""
     one, other = source.span, sink.span
     together = one.trace_id == other.trace_id or one.session_id == other.session_id
     return "carried" if together else "matched"
 
 
-def _distinct(places: Iterable[_Place]) -> Iterable[_Place]:
+def _distinct(places: Iterable[Place]) -> Iterable[Place]:
     return {place.span.ref: place for place in places}.values()
 
 
-def _place(spans: Iterable[Span]) -> dict[Ref, _Place]:
+def _place(spans: Iterable[Span]) -> dict[Ref, Place]:
     """Give every span its place in one order, whatever its clock and its parent say.
 
     A missing parent makes a root, a cycle is cut at its earliest span, a span that ends before it
@@ -351,7 +292,7 @@ class _Order:
     """Numbers spans before and after their children, which decides between equal times."""
 
     def __init__(self) -> None:
-        self.places: dict[Ref, _Place] = {}
+        self.places: dict[Ref, Place] = {}
         self.seen: set[Ref] = set()
         self._counter = 0
 
@@ -393,7 +334,7 @@ class _Order:
         self._counter += 1
         start = Key(span.start, first, self._counter)
         end = Key(span.end, last, self._counter)
-        self.places[span.ref] = _Place(span, parent.ref if parent else None, start, end)
+        self.places[span.ref] = Place(span, parent.ref if parent else None, start, end)
 
     def _close(self, span: Span) -> None:
         self._counter += 1

@@ -1,4 +1,4 @@
--- The calls of some traces: what each touched, and the fingerprints that went in and came out.
+-- The calls of some traces, or those of them that are named: what each touched, and the fingerprints that went in and came out.
 SELECT
     lower(hex(trace_id)) AS trace, lower(hex(span_id)) AS span,
     lower(hex(parent_span_id)) AS parent,
@@ -8,4 +8,6 @@ SELECT
 FROM calls
 WHERE trace_id IN (SELECT toFixedString(unhex(id), 16) FROM (
     SELECT arrayJoin({traces:Array(String)}) AS id))
+    AND (empty({spans:Array(String)}) OR span_id IN (SELECT toFixedString(unhex(id), 8) FROM (
+        SELECT arrayJoin({spans:Array(String)}) AS id)))
 ORDER BY trace, start_ns, end_ns, span
