@@ -55,6 +55,42 @@ def test_an_array_is_read_whatever_its_items_are(store: Store) -> None:
     assert [row["items"] for row in rows] == [items[:1024] for items in lists]
 
 
+def test_what_is_among_the_known_is_told_of_each_value(store: Store) -> None:
+    """As `in` says it, whatever stands twice, and of pairs too."""
+    pick = random.Random(20261126)
+    for _ in range(20):
+        values, known = (pick.choices(range(9), k=pick.randrange(12)) for _ in range(2))
+        pairs, pairs_known = ([(str(n), "x") for n in numbers] for numbers in (values, known))
+        (row,) = store.rows(
+            "SELECT partywall_among({values:Array(UInt16)}, {known:Array(UInt16)}) AS numbers,"
+            " partywall_among(CAST({pairs:Array(Tuple(String, String))} AS"
+            " Array(Tuple(String, String))), {pairs_known:Array(Tuple(String, String))}) AS pairs",
+            {"values": values, "known": known, "pairs": pairs, "pairs_known": pairs_known},
+        )
+        expected = [value in known for value in values]
+        assert row == {"numbers": expected, "pairs": expected}
+
+
+def test_a_result_full_of_records_takes_memory_in_proportion(store: Store) -> None:
+    """Five thousand records, each of which brings somebody in: not each against all others."""
+    (row,) = store.rows(
+        """
+        WITH concat('[', arrayStringConcat(arrayMap(
+            number -> format('{{"id": "INV-{0}", "to": "ann@x{0}.example"}}', toString(number)),
+            range(materialize(5000))), ','), ']') AS body
+        SELECT
+            partywall_passages(partywall_json_records(body), partywall_lines(''), ['from'], ['x']) AS passages,
+            partywall_introductions(passages, [('mail', 'ann@x7.example')], ['bob']) AS found,
+            length(passages) AS fields,
+            length(found) AS brought_in,
+            length(partywall_record_terms(passages, found, repeat('k', 32))) AS terms
+        SETTINGS max_memory_usage = 100000000
+        """
+    )
+    assert (row["fields"], row["terms"]) == (10_000, 256)
+    assert row["brought_in"] > 9000
+
+
 @given(st.lists(st.one_of(st.sampled_from(PARTS), st.text("aB7 -.@_:/\n", max_size=9)), max_size=6))
 def test_what_was_found_without_groups_tells_its_kind(parts: list[str]) -> None:
     """The match alone says which pattern made it, without the text around it and without groups."""

@@ -2,10 +2,14 @@
 -- the value of a field, which has its rank, or inside a text. What the call's own arguments carry is
 -- left out: an echo introduces nobody.
 CREATE OR REPLACE FUNCTION partywall_introductions AS (passages, own_identifiers, own_names) ->
-    arrayFilter(
-        found -> NOT has(own_identifiers, (found.3, found.4))
-            AND NOT (found.3 = 'user' AND has(own_names, found.4)),
-        arrayDistinct(arrayConcat(
+    arrayMap(
+        introductions -> arrayFilter(
+            (found, is_own, is_own_name) -> NOT is_own AND NOT (found.3 = 'user' AND is_own_name),
+            introductions,
+            partywall_among(
+                arrayMap(found -> (found.3, found.4), introductions), own_identifiers),
+            partywall_among(tupleElement(introductions, 4), own_names)),
+        [arrayDistinct(arrayConcat(
             arrayFlatten(arrayMap(
                 (record, field, text, rank) -> arrayMap(
                     found -> (
@@ -28,4 +32,4 @@ CREATE OR REPLACE FUNCTION partywall_introductions AS (passages, own_identifiers
                         extractAll(passage.3, '\\b[A-Z][a-z]{2,20}\\b')),
                     arrayFilter(
                         passage -> NOT (passage.2 AND length(passage.3) <= 32), passages)))),
-                1, 64))))
+                1, 64)))])[1]

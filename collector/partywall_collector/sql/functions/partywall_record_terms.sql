@@ -6,7 +6,7 @@ CREATE OR REPLACE FUNCTION partywall_record_terms AS (passages, introductions, s
             word -> (passage.1, partywall_term(word, secret)),
             arrayConcat([lower(passage.3)], partywall_words(passage.3))),
         arrayFilter(
-            passage -> passage.2 AND length(passage.3) BETWEEN 3 AND 64
-                AND has(arrayMap(found -> found.1, introductions), passage.1),
-            passages)))),
+            (passage, brings) -> brings AND passage.2 AND length(passage.3) BETWEEN 3 AND 64,
+            passages,
+            partywall_among(tupleElement(passages, 1), tupleElement(introductions, 1)))))),
     1, 256)
