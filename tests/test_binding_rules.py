@@ -256,6 +256,41 @@ def _(log: Log, s: str) -> None:
     log.call("acme", session=s, request=s, sequence=7)
 
 
+DAY = 86_400
+
+
+@case("goes-on-for-more-than-a-day", "unclosed-session")
+def _(log: Log, s: str) -> None:
+    for number, at in ((1, 0), (2, DAY + 1)):
+        log.call("acme", session=s, request=s, sequence=number, at=at)
+
+
+@case("goes-on-for-a-day")
+def _(log: Log, s: str) -> None:
+    for number, at in ((1, 0), (2, DAY)):
+        log.call("acme", session=s, request=s, sequence=number, at=at)
+
+
+@case("goes-on-for-more-than-a-day-and-closes")
+def _(log: Log, s: str) -> None:
+    for number, at in ((1, 0), (2, DAY + 1)):
+        log.call("acme", session=s, request=s, sequence=number, at=at)
+    log.close("acme", session=s, request=s, sequence=3, at=DAY + 2)
+
+
+@case("one-part-goes-on-for-more-than-a-day", "unclosed-session")
+def _(log: Log, s: str) -> None:
+    closes(log, s, 1, 2, count=3)
+    log.call("acme", session=s, request=s, sequence=1, at=9)
+    log.call("acme", session=s, request=s, sequence=2, at=DAY + 9)
+
+
+@case("numbers-nothing-for-more-than-a-day")
+def _(log: Log, s: str) -> None:
+    for at in (0, DAY + 1):
+        log.call("acme", session=s, request=s, at=at)
+
+
 @case("outlives-its-session", "lingering-credential")
 def _(log: Log, s: str) -> None:
     closes(log, s, 1, 2, count=3, credential="for-an-hour")
@@ -464,3 +499,34 @@ def test_a_session_is_looked_at_once_nothing_of_it_is_on_the_way(
         assert ([each.rule for each in later.new], later.whole) == (["sequence-gap"], False)
         assert analyze(store).new == []
         assert analyze(store, whole=True).changed == []
+
+
+def test_a_session_that_fell_silent_is_told_when_later_spans_come(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the loads, whatever the spans say of the time; a close that comes late withdraws it."""
+    monkeypatch.setenv("PARTYWALL_SESSION_LIFE", "2")
+    monkeypatch.setenv("PARTYWALL_SETTLE", "0")
+    with open_store(f"chdb://{tmp_path / 'home'}", role="owner") as store:
+        write([Tenant(id="acme")], store)
+        log = Log(store)
+        log.call("acme", session="silent", request="one", sequence=1)
+        closes(log, "over", 1, count=2)
+        log.write()
+        assert analyze(store).findings == []
+        time.sleep(4)
+        assert analyze(store).new == [], "nothing came, so nobody knows how late it is"
+        log.call("acme", session="other", request="two", at=9)
+        log.write()
+        later = analyze(store)
+        assert [(each.rule, each.session_id) for each in later.new] == [
+            ("unclosed-session", "silent")
+        ]
+        (found,) = later.new
+        assert (found.verdict, found.reasons) == (Verdict.INDETERMINATE, ("session.never_closed",))
+        assert later.whole is False
+        again = analyze(store, whole=True)
+        assert (again.new, again.changed, again.withdrawn) == ([], [], [])
+        log.close("acme", session="silent", request="one", sequence=2)
+        log.write()
+        assert [each.id for each in analyze(store).withdrawn] == [found.id]

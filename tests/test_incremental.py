@@ -15,8 +15,9 @@ SEEDS = range(50)
 
 @pytest.fixture(autouse=True)
 def settled(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What closed is looked at straight away."""
+    """What closed is looked at straight away, and what did not, at the next tick."""
     monkeypatch.setenv("PARTYWALL_SETTLE", "0")
+    monkeypatch.setenv("PARTYWALL_SESSION_LIFE", "1")
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +47,7 @@ def test_any_split_of_a_stream_leaves_the_findings_of_the_whole(store: Store) ->
     """In any order, twice, late, and with a registry that changes between two ticks."""
     whole = watched(store, SEEDS)
     assert {found.rule for found in whole.findings} >= {
-        *("flow", "relay", "handoff", "foreign-party", "canary"),
+        *("flow", "relay", "handoff", "foreign-party", "canary", "unclosed-session"),
     }
     assert missed(whole) == []
 
@@ -101,6 +102,7 @@ MUTANTS = {
         "AND trace_id IN {dirty_traces:Identifier}\n    AND value",
         "AND false\n    AND value",
     ),
+    "a session that fell silent is not looked for": ("dirty_overdue_sessions", *NOTHING),
     "a changed record re-opens no call": ("dirty_traces_of_records", *NOTHING),
     "a new call re-opens no identity": ("dirty_identities", *NOTHING),
     "a grant re-opens no finding": ("dirty_keys_of_tenants", "!= 'withdrawn'", "= 'nothing'"),

@@ -50,11 +50,18 @@ class News:
 
     @classmethod
     def read(
-        cls, store: Store, loads: Mapping[str, Sequence[int]], *, before: int, at: int
+        cls,
+        store: Store,
+        loads: Mapping[str, Sequence[int]],
+        *,
+        before: int,
+        at: int,
+        overdue: tuple[int, int],
     ) -> "News":
         """What the new loads of each table are about, and which sessions settled meanwhile.
 
-        The last analysis was at `before`, this one is `at` (microseconds).
+        The last analysis was at `before`, this one is `at` (microseconds); `overdue` says up to
+        which load a session had to be closed then, and now.
         """
         closes = store.rows(
             statement(_SQL, "settled_loads"),
@@ -84,6 +91,7 @@ class News:
                 "new_spans": list(loads["spans"]),
                 "new_calls": list(loads["calls"]),
                 "new_closes": [int(row["at"]) for row in closes],
+                "new_overdue": list(overdue) if overdue[0] < overdue[1] else [],
                 "changed_approvals": _distinct(row["approval_id"] for row in approvals),
                 "changed_credentials": _distinct(row["credential_id"] for row in credentials),
                 "changed_datasets": _datasets(store, [row["pattern"] for row in datasets]),
@@ -119,6 +127,8 @@ def find_dirty(
     if news.names:
         run("dirty_traces_of_records")
     run("dirty_sessions")
+    if news.parameters["new_overdue"]:
+        run("dirty_overdue_sessions")
     open_calls()
     run("changed_values")
     if is_any("changed_values"):

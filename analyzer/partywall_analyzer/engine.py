@@ -73,7 +73,7 @@ def analyze(store: Store, *, whole: bool = False, progress: Progress | None = No
     if news and news.empty:
         return _told(Changes([], [], []), [], 0, begun, errors, whole=False)
     registry = Registry.read(store, without=Credential)
-    with Tables(store, registry, seen.at, news) as tables:
+    with Tables(store, registry, seen.at, news, overdue=seen.overdue) as tables:
         spans = int(tables.rows(statement(_SQL, "count_open_spans"))[0]["n"])
         candidates: list[Candidate] = []
         for done, each in enumerate(rules()):
@@ -100,7 +100,8 @@ def _news(store: Store, seen: Watermark, earlier: Watermark | None) -> News | No
     loads = seen.news(earlier) if earlier else None
     if earlier is None or loads is None:
         return None
-    news = News.read(store, loads, before=earlier.at, at=seen.at)
+    overdue = (earlier.overdue, seen.overdue)
+    news = News.read(store, loads, before=earlier.at, at=seen.at, overdue=overdue)
     return news if news.names <= TOO_MANY else None
 
 

@@ -28,6 +28,7 @@ class Limits:
     uniform_tenants: int = _limit(8, "for so many tenants an identity may not do the same")
     credential_life: int = _limit(2_592_000, "seconds for which a credential may be good")
     revocation_grace: int = _limit(60, "seconds after a session in which to revoke its credentials")
+    session_life: int = _limit(86_400, "seconds within which a session must be closed")
     settle: int = _limit(60, "seconds after which a session that closed is looked at")
     weave_spans: int = _limit(10_000, "spans of one trace that are woven; of a larger one its ends")
 

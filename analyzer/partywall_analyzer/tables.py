@@ -46,13 +46,13 @@ _OPENED: Final = ("open_spans", "open_calls_of_credentials")
 _DERIVED: Final = (
     *("meeting", "touches", "ignored", "telling", "held", "had", "mixed_traces"),
     *("mixed_sessions", "linked", "credential_uses", "deeds", "spread"),
-    *("session_records", "sighted", "sightings"),
+    *("numbered_sessions", "session_records", "sighted", "sightings"),
 )
 """What rules read beside open calls and spans, in the order in which it is made."""
 
 _READ: Final = (
     *("calls", "spans", "calls_of_credentials", "touches", "held", "had", "mixed_traces"),
-    *("deeds", "spread", "session_records", "sightings"),
+    *("deeds", "spread", "numbered_sessions", "session_records", "sightings"),
 )
 """What a rule reads its crossings from: if all that it names is empty, it finds none."""
 
@@ -74,10 +74,19 @@ class Named:
 class Tables:
     """The tables of one analysis; `names` are the identifiers that its statements bind."""
 
-    def __init__(self, store: Store, registry: Registry, at: int, news: News | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        registry: Registry,
+        at: int,
+        news: News | None = None,
+        *,
+        overdue: int = 0,
+    ) -> None:
         """Without news, every key is open; with them, the keys that they made dirty.
 
-        `at` is the moment of the analysis, in microseconds.
+        `at` is the moment of the analysis; a session that began to come up to `overdue` must have
+        been closed. Both are in microseconds.
         """
         self._store = store
         self._registry = registry
@@ -90,7 +99,7 @@ class Tables:
             self._made |= {name: f"{mark}_{name}" for name in (*_RAW, *MADE)}
         said: dict[str, Any] = asdict(Limits.read())
         said |= {"external": EXTERNAL, "several": SEVERAL, "denials": sorted(DENIALS)}
-        said |= {"close_record": SESSION_CLOSE, "settled": settled(at)}
+        said |= {"close_record": SESSION_CLOSE, "settled": settled(at), "overdue": overdue}
         self.names: dict[str, Any] = _RAW | _NOTHING_NEW | said | self._made
         self.names |= {"everything": news is None}
         self._values = Values(store, self.names, self._run, whole=news is None)

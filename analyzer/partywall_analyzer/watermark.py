@@ -46,6 +46,11 @@ class Seen:
         """How many there are."""
         return self.before + sum(self.loads.values())
 
+    @property
+    def newest(self) -> int:
+        """When the newest load was, in microseconds."""
+        return max(self.loads, default=self.floor)
+
     def news(self, earlier: "Seen") -> list[int] | None:
         """The loads that came since an earlier look; None if what was old then has changed."""
         if self.floor != earlier.floor or self.before != earlier.before:
@@ -56,7 +61,7 @@ class Seen:
 
     def trimmed(self) -> "Seen":
         """Without the loads that are old by now."""
-        floor = max(self.floor, max(self.loads, default=self.floor) - OVERLAP)
+        floor = max(self.floor, self.newest - OVERLAP)
         kept = {at: n for at, n in self.loads.items() if at >= floor}
         return Seen(floor, self.rows - sum(kept.values()), kept)
 
@@ -68,6 +73,16 @@ class Watermark:
     tables: Mapping[str, Seen]
     at: int
     """When, in microseconds since 1970, by the clock of the analyzer."""
+
+    @property
+    def overdue(self) -> int:
+        """What was loaded up to then, in microseconds, is older than a session may be.
+
+        By the newest load, not by a clock; it goes on in steps, so that few analyses look.
+        """
+        life = Limits.read().session_life
+        step = max(1, life // 24) * 1_000_000
+        return max(0, self.tables["spans"].newest - life * 1_000_000) // step * step
 
     @classmethod
     def look(cls, store: Store, earlier: "Watermark | None" = None) -> "Watermark":

@@ -76,6 +76,7 @@ class World:
             self.random.choice(plants)()
         self._observe()
         self._link()
+        self._spray()
 
     def ticks(self) -> list[Tick]:
         """What arrives between two analyses, several times."""
@@ -117,6 +118,11 @@ class World:
             *(Credential(id=f"of-{name}", tenant=name, issued=YEAR) for name in self._tenants),
             Party(tenant=fjord, party_kind="email", pattern=f"*@fjord-{self._seed}.example"),
             self._canary(),
+            Canary(
+                id=f"spray-{self._seed}",
+                tenant=self._tenants[0],
+                fingerprints=(self._sprayed,),
+            ),
         ]
 
     def _changes(self) -> list[Record]:
@@ -213,6 +219,15 @@ class World:
             run = self._log.agent(one, at=80, **ours)
             self._log.agent(other, at=85, links=[run], **theirs)
 
+    def _spray(self) -> None:
+        """A canary that many tenants hold; the call that gave it out is told of last."""
+        one, other = self._tenants[:2]
+        (self._sprayed,) = self._values(1)
+        for tenant in (other, *self._crowd_of):
+            self._call(tenant, 50, values_in=[self._sprayed], session=f"s-{tenant}-spray-early")
+        session = f"s-{one}-spray-late"
+        self._call(one, 3, reads=[f"crm/{one}/1"], values_out=[self._sprayed], session=session)
+
     def _visit(self) -> None:
         """A foreign dataset and a foreign party."""
         tenant, other = self.random.sample(self._tenants, 2)
@@ -306,6 +321,12 @@ class World:
         for tenant in self._crowd_of:
             self._call(tenant, at, identity=f"roamer-{self._seed}", session=f"s-{tenant}-roamer")
         self._log.close(one, at=at + 9, sequence=4, **own)
+        for late, lasts in (("-early", 1), ("-late", 1), ("", self.random.choice([1, 200]))):
+            still: dict[str, Any] = {"session": f"s-{one}-open-{self._value}{late}", "request": "R"}
+            self._call(one, at, sequence=1, **still)
+            self._call(one, at + lasts, sequence=2, **still)
+            if self.random.random() < 0.3:
+                self._log.close(one, at=at + lasts + 1, sequence=3, **still)
         both = {"session": f"s-both-{self._seed}", "request": f"R-both-{self._seed}"}
         for number, tenant in enumerate((one, other, one)):
             self._call(tenant, at + 3 + number, **both)
