@@ -79,7 +79,8 @@ def test_a_result_full_of_records_takes_memory_in_proportion(store: Store) -> No
             number -> format('{{"id": "INV-{0}", "to": "ann@x{0}.example"}}', toString(number)),
             range(materialize(5000))), ','), ']') AS body
         SELECT
-            partywall_passages(partywall_json_records(body), partywall_lines(''), ['from'], ['x']) AS passages,
+            partywall_passages(
+                partywall_json_records(body), partywall_lines(''), ['from'], ['x']) AS passages,
             partywall_introductions(passages, [('mail', 'ann@x7.example')], ['bob']) AS found,
             length(passages) AS fields,
             length(found) AS brought_in,

@@ -400,7 +400,7 @@ def test_what_is_no_log_request_is_refused_whole(collector: Collector) -> None:
     """As for traces: 400 for other bytes, 413 for too many, 415 for other types."""
     post = Post(collector, "vault@acme")
     assert post(b"not otlp")[0] == 400
-    for text in (b"{", b"[]", b'{"resourceLogs": 7}', b"[" * 5000):
+    for text in (b"{", b"[]", b'{"resourceLogs": 7}', b'{"\\ud800": 1}', b"[" * 5000):
         assert replace(post, headers={"Content-Type": JSON})(text)[0] == 400
     assert post(request(*[ProtoRecord()] * (MOST + 1)))[0] == 413
     assert replace(post, headers={"Content-Type": "text/plain"})(b"")[0] == 415

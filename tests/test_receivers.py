@@ -237,6 +237,7 @@ def test_http_answers_other_paths_and_methods_in_the_same_form(served: Served) -
     assert (status, Status.FromString(body).message) == (405, "send OTLP with POST")
     status, body, _ = served.post(b"", GOOD, path="/v1/metrics")
     assert (status, Status.FromString(body).message) == (404, "nothing is taken at /v1/metrics")
+    assert served.post(b"", GOOD, path="/v1/traces/")[0] == 404  # and no way to another host
 
 
 def test_a_body_that_ends_early_is_not_acknowledged(served: Served) -> None:
@@ -470,6 +471,7 @@ def test_json_means_the_same_as_protobuf() -> None:
         '{"resourceSpans": [{"scopeSpans": [{"spans": [{"traceId": "xyz"}]}]}]}',
         '{"resourceSpans": [{"scopeSpans": [{"spans": [{"traceId": 7}]}]}]}',
         '{"resourceSpans": [{"scopeSpans": [{"spans": [{"name": "\\ud800"}]}]}]}',
+        '{"resourceSpans": [{"\\ud800": 1}]}',
         '{"resourceSpans": [{"scopeSpans": [{"spans": [{"kind": []}]}]}]}',
         "[" * 5000,
         '{"resourceSpans": NaN}',

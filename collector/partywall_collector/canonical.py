@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, cast
 
 from google.protobuf.json_format import ParseDict
 from google.protobuf.json_format import ParseError as JsonError
-from google.protobuf.message import DecodeError, EncodeError
+from google.protobuf.message import DecodeError, EncodeError, Message
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 
@@ -66,10 +66,18 @@ def from_json(raw: bytes | str, *, count: bool = False) -> Canonical:
         document = json.loads(raw)
         for holder, key in list(_ids(document)):
             holder[key] = base64.b64encode(binascii.unhexlify(holder[key])).decode()
-        ParseDict(document, request, ignore_unknown_fields=True)
+        fill(request, document)
     except (JsonError, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise NotOtlp(f"the body is not an OTLP trace request in JSON: {error}") from None
     return _canonical(request, count)
+
+
+def fill(message: Message, document: Any) -> None:
+    """Read a JSON document into a message; raises as `ParseDict` does, or `NotOtlp`."""
+    try:
+        ParseDict(document, message, ignore_unknown_fields=True)
+    except SystemError:  # the protobuf library's answer to a key with half a character
+        raise NotOtlp("a key in it is no text") from None
 
 
 def _canonical(request: ExportTraceServiceRequest, count: bool) -> Canonical:

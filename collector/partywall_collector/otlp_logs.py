@@ -2,13 +2,12 @@
 
 import json
 
-from google.protobuf.json_format import ParseDict
 from google.protobuf.json_format import ParseError as JsonError
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
-from partywall_collector.canonical import NotOtlp, objects
+from partywall_collector.canonical import NotOtlp, fill, objects
 
 
 def records_from_protobuf(raw: bytes) -> list[LogRecord]:
@@ -31,7 +30,7 @@ def records_from_json(raw: bytes | str) -> list[LogRecord]:
                 for record in objects(scope, "logRecords"):
                     for key in ("traceId", "spanId"):
                         record.pop(key, None)
-        ParseDict(document, request, ignore_unknown_fields=True)
+        fill(request, document)
     except (JsonError, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise NotOtlp(f"the body is not an OTLP log request in JSON: {error}") from None
     return _records(request)

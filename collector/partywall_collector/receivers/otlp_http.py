@@ -46,6 +46,7 @@ def otlp_app(intakes: Intakes, auth: Chain, settings: Http) -> ASGIApp:
         ],
         exception_handlers={HTTPException: receiver.no_route, Exception: receiver.broken},
     )
+    app.router.redirect_slashes = False  # to OTLP another path is 404, and not elsewhere
     return with_cors(app, settings.cors) if settings.cors else app
 
 
