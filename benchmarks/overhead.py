@@ -10,9 +10,10 @@ cheapest round: whatever else the machine does can only make a round dearer.
 binding adds where the span is made, `export_us` what is added in the background when it is exported
 (datasets, parties, content and secrets taken out), `total_us` both together, `peer_us` what
 OpenInference adds for its own session, user and metadata. `facts_us` is the export of a tool call
-with a new result of 1 kB under a key (fingerprints, whom the result brings in), `again_us` that of
-another span of the same call, `huge_us` that of a result of 10 MB, `fingerprint_us` the
-fingerprints of a record of 20 fields. The last line is JSON.
+with a new result of 1 kB under a key (fingerprints, whom the result brings in): five messages,
+`records_us` the same of eight records, each with a number, a name, a mailbox, an amount, a date and
+a note. `again_us` is that of another span of the same call, `huge_us` that of a result of 10 MB,
+`fingerprint_us` the fingerprints of a record of 20 fields. The last line is JSON.
 """
 
 import argparse
@@ -134,10 +135,12 @@ def measure(spans: int, rounds: int) -> dict[str, float]:
     )
     pick = random.Random(7)
     made = [messages(pick) for _ in range(CALLS * (rounds + 1))]
+    tables = [records(pick) for _ in range(CALLS * (rounds + 1))]
     latest: deque[str] = deque(maxlen=CALLS)
     calls = cheapest(
         {
             "bare": opens(bare, cycle(made)),
+            "records": opens(enriched, iter(tables)),
             "facts": opens(enriched, noted(made, latest)),
             "again": opens(enriched, repeated(latest)),
         },
@@ -155,6 +158,7 @@ def measure(spans: int, rounds: int) -> dict[str, float]:
         "total_us": round(costs["whole"] - costs["bare"], 2),
         "peer_us": round(costs["peer"] - costs["bare"], 2),
         "facts_us": round(calls["facts"] - calls["bare"], 1),
+        "records_us": round(calls["records"] - calls["bare"], 1),
         "again_us": round(calls["again"] - calls["bare"], 1),
         "huge_us": round(huge["facts"] - huge["bare"], 1),
         "fingerprint_us": cheapest({"record": takes_fingerprints()}, CALLS, rounds)["record"],
@@ -220,6 +224,24 @@ def messages(pick: random.Random) -> str:
             for _ in range(5)
         ]
     )
+
+
+def records(pick: random.Random) -> str:
+    """Eight records of a ledger: 1 kB, and hardly a value that stood in one before."""
+    made: list[dict[str, str | float]] = []
+    for _ in range(8):
+        first, last = pick.choice(WORDS), pick.choice(WORDS)
+        made.append(
+            {
+                "id": f"INV-{pick.randrange(10**6):06}",
+                "name": f"{first.capitalize()} {last.capitalize()}",
+                "email": f"{first}.{last}{pick.randrange(1000)}@{pick.choice(WORDS)}.example",
+                "amount": round(pick.uniform(1, 5000), 2),
+                "date": f"2026-{pick.randrange(1, 13):02}-{pick.randrange(1, 29):02}",
+                "note": " ".join(pick.choices(WORDS, k=3)).capitalize(),
+            }
+        )
+    return json.dumps(made)
 
 
 def noted(results: list[str], latest: deque[str]) -> Iterator[str]:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from partywall import identifiers
 from partywall.identifiers import (
+    BRIEF,
     BUILT_IN,
     FORMED,
     Identifier,
@@ -156,6 +157,17 @@ def test_no_identifier_is_lost_where_plain_words_are_passed_over(text: str) -> N
     assert [span for span in every if span in spans] == spans
     for start, end in (span for span in every if span not in spans):
         assert not find(text[start:end])
+
+
+@given(TEXTS)
+def test_every_match_of_a_kind_holds_its_sign(text: str) -> None:
+    """So a short text without any sign need not be searched."""
+    for kind in FORMED:
+        for match in re.finditer(kind.pattern, text, re.ASCII):
+            assert re.search(kind.sign, match[0], re.ASCII), (kind.name, match[0])
+    for length in range(BRIEF + 2):
+        spans = [identifier for identifier, _, _ in identifiers.spans(text[:length])]
+        assert find(text[:length]) == list(dict.fromkeys(spans))
 
 
 @given(TEXTS)

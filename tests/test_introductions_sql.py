@@ -177,8 +177,8 @@ def test_python_and_clickhouse_read_the_same_passages(store: Store) -> None:
         for text, writers, row in zip(texts, ruled, found, strict=True)
         if (
             here := [
-                [str(p.record), str(p.whole).lower(), p.text, writers.rank(p.field)]
-                for p in passages(text)
+                [str(record), str(whole).lower(), said, writers.rank(field)]
+                for record, whole, said, field in passages(text)
             ]
         )
         != row["passages"]

@@ -12,7 +12,7 @@ def test_the_last_line_holds_the_figures(capsys: pytest.CaptureFixture[str]) -> 
     figures = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert set(figures) == {
         *("added_us", "export_us", "total_us", "bare_us", "peer_us"),
-        *("facts_us", "again_us", "huge_us", "fingerprint_us"),
+        *("facts_us", "records_us", "again_us", "huge_us", "fingerprint_us"),
     }
     assert figures["added_us"] < figures["peer_us"]
 

@@ -31,6 +31,8 @@ class Kind:
     check: Literal["", "luhn"] = ""
     remove: str = ""
     case: Case = "lower"
+    sign: str = ""
+    """What every match holds, short and cheap to look for; a declared kind has none."""
     begins: frozenset[str] = frozenset()
     """The characters that a declared kind begins with."""
 
@@ -52,6 +54,7 @@ _HOST = (
     rf"(?:{_LABEL}\.){{1,8}}(?:[a-z]{{2,24}}|[A-Z]{{2,24}})\b|[0-9]{{1,3}}(?:\.[0-9]{{1,3}}){{3}}\b"
 )
 _USER_INFO = r"[^/?#@ \t\r\n\"'<>]{1,200}@"
+_LONG = r"[A-Za-z0-9_-]{20}"
 _REST_OF_URL = r"[/?#][^ \t\r\n\"'<>\\]*"
 
 # Payment cards (ISO/IEC 7812): 13 to 19 digits of an issuer of cards, whole or in the groups that
@@ -71,37 +74,56 @@ _ACCOUNT_LABEL = (
 # The first kind that matches at a place wins, and its whole match is taken out of the text: the
 # host of an address is no second identifier, nor is a token inside a link.
 KINDS: tuple[Kind, ...] = (
-    Kind("email", rf"([A-Za-z0-9._%+-]{{1,64}}@{_LABEL}(?:\.{_LABEL}){{1,8}})"),
+    Kind("email", rf"([A-Za-z0-9._%+-]{{1,64}}@{_LABEL}(?:\.{_LABEL}){{1,8}})", sign="@"),
     Kind(
         "uuid",
         r"\b([0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12})\b",
+        sign=_LONG,
     ),
     Kind(
         "url",
         rf"(?:https?://(?:{_USER_INFO})?)?({_HOST})(?::[0-9]{{1,5}})?(?:{_REST_OF_URL})?",
         remove=r"^[Ww][Ww][Ww]\.",
+        sign=r"\.(?:[a-z]{2}|[A-Z]{2}|[0-9]{1,3}\.[0-9])",
     ),
     Kind(
         "iban",
         r"\b([A-Z]{2}[0-9]{2}(?:(?: [A-Z0-9]{4}){2,7}(?: [A-Z0-9]{1,3})?|[A-Z0-9]{11,30}))\b",
         remove=r" ",
         case="upper",
+        sign=r"[A-Z]{2}[0-9]{2}",
     ),
     Kind(
         "phone",
         r"(\+[0-9][0-9 .()-]{6,18}[0-9]|\b[0-9]{3}[ .-][0-9]{3}[ .-][0-9]{4})\b",
         remove=r"[^0-9+]",
+        sign=r"\+[0-9]|[0-9]{3}[ .-][0-9]{3}[ .-]",
     ),
-    Kind("card", rf"\b({_CARD})\b", check="luhn", remove=r"[ -]"),
+    Kind(
+        "card",
+        rf"\b({_CARD})\b",
+        check="luhn",
+        remove=r"[ -]",
+        sign=r"[0-9]{13}|[0-9]{4}[ -][0-9]{4}",
+    ),
     Kind(
         "account",
         rf"(?:{_ACCOUNT_LABEL})([0-9](?:[ -]?[0-9]){{7,16}})\b",
         remove=r"[ -]",
+        sign=r"[cC]{2}[oOtT]|/[cC]|onto|\b[0-9]{2}-[0-9]{2}-[0-9]{2}[ ,;/]",
     ),
-    Kind("token", r"\b([A-Za-z0-9_-]{20,128})\b", needs=r"[0-9]", case="kept"),
-    Kind("ref", r"\b([A-Za-z]{2,8}-[A-Za-z0-9]{5,18})\b", needs=r"[0-9]"),
+    Kind("token", r"\b([A-Za-z0-9_-]{20,128})\b", needs=r"[0-9]", case="kept", sign=_LONG),
+    Kind(
+        "ref",
+        r"\b([A-Za-z]{2,8}-[A-Za-z0-9]{5,18})\b",
+        needs=r"[0-9]",
+        sign=r"[A-Za-z]-[A-Za-z0-9]{5}",
+    ),
     Kind("user", ""),
 )
+
+BRIEF = 32
+"""Characters up to which a text is looked at for a sign before it is searched."""
 
 GENERIC = frozenset(("token", "ref"))
 """The kinds that say little of their values: what is declared goes before them."""
@@ -115,6 +137,7 @@ _WORD = (
 _LAST_WORD = r"|[A-Za-z0-9][a-z0-9]{0,30}[ \n]"
 _ESCAPE = re.compile(r'\\(?:[nrtbf"\\]|u[0-9A-Fa-f]{4})')
 _EDGES = " \t\r\n"
+_PLAIN: tuple[re.Pattern[str] | None, Case] = (None, "lower")
 _LOWER = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
 _UPPER = str.maketrans("abcdefghijklmnopqrstuvwxyz", "ABCDEFGHIJKLMNOPQRSTUVWXYZ")
 
@@ -157,28 +180,42 @@ class Kinds:
         self._pattern = re.compile(f"{words}{self.pattern}{_LAST_WORD}", re.ASCII)
         self._forms = [(kind, re.compile(kind.form, re.ASCII)) for kind in self.declared]
         self._needs = {kind.name: re.compile(kind.needs) for kind in self.all if kind.needs}
-        self._remove = {kind.name: re.compile(kind.remove) for kind in self.all if kind.remove}
-        self._case = {kind.name: kind.case for kind in self.all}
+        self._spelling: dict[str, tuple[re.Pattern[str] | None, Case]] = {
+            kind.name: (re.compile(kind.remove) if kind.remove else None, kind.case)
+            for kind in self.all
+        }
+        signs = "|".join(dict.fromkeys(kind.sign for kind in self.formed))
+        self._sign = None if self.declared else re.compile(signs, re.ASCII)
 
     def find(self, text: str) -> list[Identifier]:
         """Return the distinct identifiers of a text in the order of their first appearance."""
-        return list(dict.fromkeys(identifier for identifier, _, _ in self.spans(text)))
+        if len(text) <= BRIEF and self._sign is not None and not self._sign.search(text):
+            return []
+        found: dict[Identifier, None] = {}
+        for match in self._pattern.finditer(text):
+            if match.lastindex is not None and (identifier := self._identifier(match)):
+                found[identifier] = None
+        return list(found)
 
     def spans(self, text: str) -> Iterator[tuple[Identifier, int, int]]:
         """Yield each identifier of a text with the place of its whole match."""
         for match in self._pattern.finditer(text):
-            if match.lastindex is None:
-                continue
-            kind, value = self.formed[match.lastindex - 1], match[match.lastindex]
-            for declared, form in self._forms:
-                if found := form.fullmatch(match[0]):
-                    kind, value = declared, found[1]
-                    break
-            if kind.name in self._needs and not self._needs[kind.name].search(value):
-                continue
-            if kind.check and not _luhn(value):
-                continue
-            yield Identifier(kind.name, self.normalise(kind.name, value)), *match.span()
+            if match.lastindex is not None and (identifier := self._identifier(match)):
+                yield identifier, *match.span()
+
+    def _identifier(self, match: re.Match[str]) -> Identifier | None:
+        """What a match of one of the kinds is, if it counts."""
+        group = match.lastindex or 0
+        kind, value = self.formed[group - 1], match[group]
+        for declared, form in self._forms:
+            if found := form.fullmatch(match[0]):
+                kind, value = declared, found[1]
+                break
+        if kind.needs and not self._needs[kind.name].search(value):
+            return None
+        if kind.check and not _luhn(value):
+            return None
+        return Identifier(kind.name, self.normalise(kind.name, value))
 
     def normalise(self, kind: str, value: str) -> str:
         """Return the one spelling of a value; of a kind that is not here, trimmed and lowered.
@@ -186,11 +223,13 @@ class Kinds:
         Letter case is ASCII only, so that Python and ClickHouse agree on every text.
         """
         value = value.strip(_EDGES)
-        if kind in self._remove:
-            value = self._remove[kind].sub("", value)
-        case = self._case.get(kind, "lower")
+        remove, case = self._spelling.get(kind, _PLAIN)
+        if remove is not None:
+            value = remove.sub("", value)
         if case == "kept":
             return value
+        if value.isascii():
+            return value.lower() if case == "lower" else value.upper()
         return value.translate(_LOWER if case == "lower" else _UPPER)
 
 
@@ -251,9 +290,9 @@ def fingerprint(key: bytes, kind: str, value: str) -> int:
 
 
 def _fingerprint(key: bytes, kind: str, value: str) -> int:
-    begun_inner, begun_outer = _begun(key)
+    begun_inner, begun_outer = _begun(key, kind)
     inner, outer = begun_inner.copy(), begun_outer.copy()
-    inner.update(kind.encode() + b"\x00" + value.encode("utf-8", "surrogatepass"))
+    inner.update(value.encode("utf-8", "surrogatepass"))
     outer.update(inner.digest())
     return int.from_bytes(outer.digest()[:8], "big")
 
@@ -261,12 +300,12 @@ def _fingerprint(key: bytes, kind: str, value: str) -> int:
 _remembered = lru_cache(maxsize=4096)(_fingerprint)
 
 
-@lru_cache(maxsize=16)
-def _begun(key: bytes) -> tuple[Any, Any]:
-    """The two hashes of an HMAC, each behind its first block, which is the same for every value."""
+@lru_cache(maxsize=64)
+def _begun(key: bytes, kind: str) -> tuple[Any, Any]:
+    """The two hashes of an HMAC up to the value: all before it is the same for one kind."""
     block = (key if len(key) <= 64 else hashlib.sha256(key).digest()).ljust(64, b"\x00")
     inner, outer = bytes(byte ^ 0x36 for byte in block), bytes(byte ^ 0x5C for byte in block)
-    return hashlib.sha256(inner), hashlib.sha256(outer)
+    return hashlib.sha256(inner + kind.encode() + b"\x00"), hashlib.sha256(outer)
 
 
 def fingerprints(key: bytes, identifiers: Iterable[Identifier]) -> list[int]:

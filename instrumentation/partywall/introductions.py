@@ -10,14 +10,15 @@ import struct
 from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
-from itertools import islice
+from itertools import groupby, islice, repeat
+from operator import itemgetter
 from typing import Final, Literal, NamedTuple
 
 from partywall import attributes, identifiers
 from partywall.identifiers import Identifier, Kinds
 from partywall.passages import Passage, passages, strings
-from partywall.remembered import LONGEST, SHORT, TEXTS, Found, identifiers_in, in_quotes
-from partywall.terms import Hasher, lower
+from partywall.remembered import LONGEST, TEXTS, Found, identifiers_in, in_quotes
+from partywall.terms import Hasher, cut, encoded, lower
 
 MOST: Final = 128
 """Introductions of one result; further ones are counted."""
@@ -60,14 +61,8 @@ class Writers(NamedTuple):
 NOBODY: Final = Writers()
 
 
-class Introduction(NamedTuple):
-    """Somebody whom a record brings in: all that a field holds, or inside a text."""
-
-    record: int
-    rank: Rank
-    kind: str
-    value: str
-
+Introduction = tuple[int, Rank, str, str]
+"""Somebody whom a record brings in, as (record, rank, kind, value)."""
 
 Own = frozenset[tuple[str, str]]
 """What the arguments of a call carry, as (kind, value): an echo of it introduces nobody."""
@@ -84,13 +79,16 @@ def _own(_kinds: Kinds, arguments: str) -> Own:
     return frozenset((*identifiers_in(identifiers.unescape(arguments)), *named))
 
 
-def argument_terms(key: bytes, arguments: str) -> list[int]:
+def argument_terms(key: bytes, arguments: str) -> list[bytes]:
     """Hashes of the words in the short arguments, and `=word` of each that is one word."""
-    found: dict[int, None] = {}
-    kinds = identifiers.in_force()
+    found: dict[bytes, None] = {}
+    kinds, hasher = identifiers.in_force(), _hasher(key)
     for value in strings(arguments):
-        if 3 <= _size(value) <= 128:
-            found |= dict.fromkeys(_argument_terms(key, kinds, value))
+        if 3 <= len(text := encoded(value)) <= 128:
+            lowered = text.lower()
+            words = (lowered, b"=" + lowered, *cut(text))
+            named = [encoded(one.value) for one in kinds.find(value)]
+            found |= dict.fromkeys(hasher.packed((*words, *named)))
             if len(found) >= MOST_ARGUMENT_TERMS:
                 break
     return list(found)[:MOST_ARGUMENT_TERMS]
@@ -107,43 +105,53 @@ def introductions(
     named: dict[Introduction, None] = {}
     capitalised: dict[Introduction, None] = {}
     kinds = identifiers.in_force()
+    rank: Rank = "scalar"
     for record, whole, text, field in said:
+        if writers.outsiders:
+            rank = writers.rank(field)
         typed = quoted.get(text)
-        if typed is None:
-            typed = kinds.find(text) if _TYPED.search(text) else ()
-        elif typed and not _TYPED.search(text):
-            typed = ()
-        for one in typed:
-            rank = writers.rank(field) if whole and _is_whole(text, one) else "text"
-            found[Introduction(record, rank, one.kind, one.value)] = None
-        name, others = (_names if len(text) <= SHORT else _names.__wrapped__)(text, whole)
-        if name:
-            named[Introduction(record, writers.rank(field), "user", name)] = None
-        if others and len(capitalised) < MOST_NAMES:
-            for other in others:
-                capitalised[Introduction(record, "text", "user", other)] = None
+        if typed != () and _TYPED.search(text):
+            for one in kinds.find(text) if typed is None else typed:
+                is_value = whole and _is_whole(text, one)
+                found[record, rank if is_value else "text", one.kind, one.value] = None
+        if whole:
+            if _NAME.match(text) and (name := lower(text)) not in _NOT_NAMES:
+                named[record, rank, "user", name] = None
+            if len(text) <= 32 and (text.isascii() or _size(text) <= 32):
+                continue  # a short field is a name or none
+        if len(capitalised) < MOST_NAMES:
+            for other in _CAPITALISED.findall(text):
+                capitalised[record, "text", "user", lower(other)] = None
     return list(found | named | dict.fromkeys(islice(capitalised, MOST_NAMES)))
 
 
 def record_terms(
     key: bytes, said: Sequence[Passage], found: Iterable[Introduction]
-) -> list[tuple[int, int]]:
-    """Hashes of the words in the short values of the records that bring somebody in."""
-    records = {one.record for one in found}
-    terms: dict[tuple[int, int], None] = {}
-    for record, whole, text, _field in said:
-        if whole and record in records and 3 <= _size(text) <= 64:
-            for term in _field_terms(key, text):
-                terms[record, term] = None
-            if len(terms) >= MOST_RECORD_TERMS:
-                break
-    return list(terms)[:MOST_RECORD_TERMS]
+) -> tuple[list[bytes], list[int]]:
+    """Hashes of the words in the short values of the records that bring somebody in, and the
+    record of each. The passages of a record stand together."""
+    bring, hasher = {record for record, _rank, _kind, _value in found}, _hasher(key)
+    terms: list[bytes] = []
+    records: list[int] = []
+    for record, passages_of in groupby(said, itemgetter(0)):
+        if record not in bring:
+            continue
+        words: list[bytes] = []
+        for _record, whole, text, _field in passages_of:
+            if whole and len(text) <= 64 and 3 <= len(value := encoded(text)) <= 64:
+                words.append(value.lower())
+                words += cut(value)
+        terms += hasher.packed(dict.fromkeys(words))
+        records += [record] * (len(terms) - len(records))
+        if len(terms) >= MOST_RECORD_TERMS:
+            break
+    return terms[:MOST_RECORD_TERMS], records[:MOST_RECORD_TERMS]
 
 
 def argument_facts(key: bytes, arguments: str) -> dict[str, str | int]:
     """The attribute that carries the terms of a call's arguments, a JSON text."""
     terms = argument_terms(key, arguments)
-    return {attributes.ARGUMENT_TERMS: _packed(terms)} if terms else {}
+    return {attributes.ARGUMENT_TERMS: _packed(*terms)} if terms else {}
 
 
 def result_facts(
@@ -172,63 +180,34 @@ def _taken(
     }
     if len(found) > MOST:
         carried[attributes.INTRODUCES_DROPPED] = len(found) - MOST
-    if terms := record_terms(key, said, found):
-        carried[attributes.RECORD_TERMS] = _packed(
-            [term for _, term in terms], [record for record, _ in terms]
-        )
+    terms, records = record_terms(key, said, found)
+    if terms:
+        packed = struct.pack(f"<{len(records)}H", *records)
+        carried[attributes.RECORD_TERMS] = _packed(*terms, packed)
     return carried
 
 
-def _packed(numbers: Sequence[int], records: Sequence[int] = ()) -> str:
-    """64-bit numbers, then the 16-bit record of each, little-endian, as base64."""
-    data = struct.pack(f"<{len(numbers)}Q{len(records)}H", *numbers, *records)
-    return b64encode(data).decode("ascii")
+def _packed(*parts: bytes) -> str:
+    return b64encode(b"".join(parts)).decode("ascii")
 
 
 def _packed_introductions(key: bytes, found: Sequence[Introduction]) -> str:
     """`kind rank,kind rank:` and base64 of the fingerprints, the records, places in that list."""
-    forms = {(one.kind, one.rank): 0 for one in found}
-    forms |= {form: place for place, form in enumerate(forms, 1)}
-    values = [identifiers.fingerprint(key, one.kind, one.value) for one in found]
+    records, ranks, kinds, values = zip(*found, strict=True)
+    forms = list(zip(kinds, ranks, strict=True))
+    places = {form: place for place, form in enumerate(dict.fromkeys(forms), 1)}
     data = struct.pack(
         f"<{len(found)}Q{len(found)}H{len(found)}B",
-        *values,
-        *(one.record for one in found),
-        *(forms[one.kind, one.rank] for one in found),
+        *map(identifiers.fingerprint, repeat(key), kinds, values),
+        *records,
+        *map(places.__getitem__, forms),
     )
-    names = ",".join(f"{kind} {rank}" for kind, rank in forms)
-    return f"{names}:{b64encode(data).decode('ascii')}"
+    return f"{','.join(f'{kind} {rank}' for kind, rank in places)}:{_packed(data)}"
 
 
 @lru_cache(maxsize=4)
 def _hasher(key: bytes) -> Hasher:
     return Hasher(key)
-
-
-@lru_cache(maxsize=4096)
-def _argument_terms(key: bytes, kinds: Kinds, value: str) -> tuple[int, ...]:
-    lowered, hasher = lower(value), _hasher(key)
-    found = (hasher.term(one.value) for one in kinds.find(value))
-    whole = (hasher.term(lowered), hasher.term(f"={lowered}"))
-    return (*whole, *hasher.of_words(value), *found)
-
-
-@lru_cache(maxsize=4096)
-def _field_terms(key: bytes, value: str) -> tuple[int, ...]:
-    hasher = _hasher(key)
-    return (hasher.term(lower(value)), *hasher.of_words(value))
-
-
-@lru_cache(maxsize=4096)
-def _names(text: str, whole: bool) -> tuple[str, tuple[str, ...]]:
-    """The name that a passage is, and those that it may hold.
-
-    A short field is a name or none; a longer one may hold some.
-    """
-    name = lower(text) if whole and _NAME.match(text) else ""
-    is_field = whole and _size(text) <= 32
-    others = () if is_field else tuple(map(lower, _CAPITALISED.findall(text)))
-    return "" if name in _NOT_NAMES else name, others
 
 
 def _is_whole(field: str, found: Identifier) -> bool:

@@ -23,16 +23,9 @@ _STRINGS = re.compile(r'"((?:[^"\\]|\\.)*)"([ \t\r\n]*:)?')
 _MARGIN = re.compile(r"['\"\[{]")
 
 
-class Passage(NamedTuple):
-    """A piece of a result: the record it stands in, whether it is a whole value, its text.
-
-    `field` is the field of the record under which it stands, at whatever depth.
-    """
-
-    record: int
-    whole: bool
-    text: str
-    field: str = ""
+Passage = tuple[int, bool, str, str]
+"""A piece of a result: the record it stands in, whether it is a whole value, its text, and the
+field of the record under which it stands, at whatever depth."""
 
 
 class _Line(NamedTuple):
@@ -108,10 +101,14 @@ def _of_tree(tree: object) -> list[Passage]:
         place = number & 0xFFFF
         fields = record if isinstance(record, Object) else (("", record),)
         for field, value in fields:
-            if _can_name(field):
-                found.append(Passage(place, True, field, field))
-            texts = (value,) if isinstance(value, str) else _strings_in(value)
-            found += [Passage(place, True, text, field) for text in texts if text]
+            if "@" in field or "." in field:
+                found.append((place, True, field, field))
+            if isinstance(value, str):
+                if value:
+                    found.append((place, True, value, field))
+            elif isinstance(value, list):
+                inner = cast(list[object], value)
+                found += [(place, True, text, field) for text in _strings_in(inner)]
     return found
 
 
@@ -163,7 +160,7 @@ def _of_lines(lines: list[_Line]) -> list[Passage]:
         and (not only or " " in line.value)
         for line in lines
     ):
-        return [Passage(0, False, f"{line.key} {line.value}") for line in lines]
+        return [(0, False, f"{line.key} {line.value}", "") for line in lines]
     found: list[Passage] = []
     record = margin = 0
     field = ""
@@ -174,7 +171,7 @@ def _of_lines(lines: list[_Line]) -> list[Passage]:
         if line.key and line.indent + len(line.dashes) <= margin:
             field = line.key
         for whole, text in _of_line(line, only):
-            found.append(Passage(record & 0xFFFF, whole, text, field))
+            found.append((record & 0xFFFF, whole, text, field))
     return found
 
 

@@ -24,11 +24,19 @@ SHORT: Final = 256
 
 Found = tuple[Identifier, ...]
 
-_LABEL = re.compile(
-    r"(?:ccount|CCOUNT|cct|CCT|[Aa]/[Cc])[ _.-]{0,2}(?:[Nn]um|NUM|[Nn]r|[Nn]o|NO|[Ii][Dd]|#)"
-    r"|onto(?:nummer|-?[Nn]r)"
-)
-_LABELS = ("ccount", "CCOUNT", "cct", "CCT", "/c", "/C", "onto")
+_LABELS: Final = {
+    label: re.compile(label + number)
+    for labels, number in (
+        (
+            ("ccount", "CCOUNT", "cct", "CCT", "/c", "/C"),
+            r"[ _.-]{0,2}(?:[Nn]um|NUM|[Nn]r|[Nn]o|NO|[Ii][Dd]|#)",
+        ),
+        (("onto",), r"(?:nummer|-?[Nn]r)"),
+    )
+    for label in labels
+}
+"""What is in each label of an account, and the same with what must stand behind it."""
+
 _TYPED = re.compile(r"[0-9@]|[.-][A-Za-z0-9-]")
 """Every identifier of the table has one of these."""
 
@@ -60,16 +68,14 @@ def _searched(kinds: Kinds, text: str) -> tuple[Found, Mapping[str, Found]]:
     """
     if kinds.declared or _has_label(text):
         return _searched_whole(kinds, text)
-    quoted: dict[str, Found] = {}
-    for piece in text.replace("\n", '"').split('"'):
-        if piece not in quoted:
-            quoted[piece] = _of_piece(piece) if _TYPED.search(piece) else ()
-    return tuple(dict.fromkeys(chain.from_iterable(quoted.values()))), quoted
+    pieces = dict.fromkeys(text.replace("\n", '"').split('"'))
+    quoted = {piece: _of_piece(piece) if _TYPED.search(piece) else () for piece in pieces}
+    return tuple(dict.fromkeys(chain.from_iterable(filter(None, quoted.values())))), quoted
 
 
 def _has_label(text: str) -> bool:
-    """Whether there is the label of an account; most texts have no part of one."""
-    return any(part in text for part in _LABELS) and _LABEL.search(text) is not None
+    """Whether there may be the label of an account; most texts have no part of one."""
+    return any(label in text and form.search(text) for label, form in _LABELS.items())
 
 
 def _of_piece(piece: str) -> Found:

@@ -1,55 +1,84 @@
 """Terms of a text: its words as keyed 64-bit hashes, so that two texts compare without content.
 
 `sql/functions` cuts and hashes the short values of calls in the same way. Words are cut at ASCII
-delimiters only, which does for every script that has spaces.
+delimiters only, which does for every script that has spaces: so they are cut as UTF-8, where a
+byte is a delimiter, a mark or part of a word.
 """
 
 import hashlib
 import hmac
-import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from typing import Final
 
-SHORTEST = 3
+SHORTEST: Final = 3
 """Bytes; what is shorter is no term."""
 
-WORDS = 8192
+WORDS: Final = 4096
 """Words whose hashes are remembered."""
 
-# A word with the marks that hold names together, then the parts between those marks.
-JOINED = r"[^\x00-\x20!-,/:-@\[-^`{-~]+"
-PARTS = r"[^\x00-\x20!-/:-@\[-`{-~]+"
-MARKS = "-._"
+MARKS: Final = b"-._"
+"""They hold the parts of a name together: "team-minutes.docx"."""
 
-_TOO_SHORT = 0
-_JOINED = re.compile(JOINED)
-_PARTS = re.compile(PARTS)
-_MARK = re.compile(f"[{MARKS}]")
-_LOWER = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
+_UPPER: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_LOWER: Final = b"abcdefghijklmnopqrstuvwxyz"
+_DELIMITERS: Final = bytes(
+    byte for byte in range(0x7F) if not chr(byte).isalnum() and byte not in MARKS
+)
+_JOINED: Final = bytes.maketrans(_UPPER + _DELIMITERS, _LOWER + b" " * len(_DELIMITERS))
+"""Lowers and makes a blank of each delimiter."""
+
+_LOWERED: Final = str.maketrans(_UPPER.decode(), _LOWER.decode())
+_PARTS: Final = bytes.maketrans(MARKS, b" " * len(MARKS))
+
+
+def encoded(text: str) -> bytes:
+    """The bytes that are hashed."""
+    return text.encode("utf-8", "surrogatepass")
 
 
 def lower(text: str) -> str:
     """Lower ASCII letters, as ClickHouse's `lower` does."""
-    return text.lower() if text.isascii() else text.translate(_LOWER)
+    return text.lower() if text.isascii() else text.translate(_LOWERED)
 
 
 def words(text: str) -> list[str]:
     """Return the distinct words of a text: joined ones ("team-minutes.docx"), then their parts."""
-    found = list(map(_cut, _JOINED.findall(lower(text))))
-    wholes = (whole for whole, _ in found if whole)
-    return list(dict.fromkeys((*wholes, *(part for _, parts in found for part in parts))))
+    return [
+        word.decode("utf-8", "surrogatepass")
+        for word in dict.fromkeys(cut(encoded(text)))
+        if len(word) >= SHORTEST
+    ]
 
 
-def _cut(joined: str) -> tuple[str, list[str]]:
-    """A word without marks around it, and its parts; what is too short for a term is left out."""
-    whole = joined.strip(MARKS)
-    parts: list[str] = _PARTS.findall(joined) if _MARK.search(joined) else []
-    return whole if _is_long(whole) else "", list(filter(_is_long, parts))
+def cut(text: bytes) -> list[bytes]:
+    """Words without marks around them, then the parts between marks.
+
+    Some stand twice, and some are too short for a term.
+    """
+    spaced = text.translate(_JOINED)
+    parts = spaced.translate(_PARTS)
+    if parts == spaced:
+        return spaced.split()  # the only part of a word without marks is the word itself
+    return [*[joined.strip(MARKS) for joined in spaced.split()], *parts.split()]
 
 
-def _is_long(word: str) -> bool:
-    return len(word) >= SHORTEST or (
-        not word.isascii() and len(word.encode("utf-8", "surrogatepass")) >= SHORTEST
-    )
+class _Hashes(dict[bytes, bytes]):
+    """The hashes of words, 8 bytes of each, little-endian; one that is missing is made."""
+
+    def __init__(self, key: bytes) -> None:
+        self._begun = hashlib.sha256(hmac.digest(key, b"terms", hashlib.sha256)).copy
+
+    def of(self, word: bytes) -> bytes:
+        """Return the hash of a word that is not remembered."""
+        hashed = self._begun()
+        hashed.update(word)
+        return hashed.digest()[:8]
+
+    def __missing__(self, word: bytes) -> bytes:
+        hashed = self._begun()
+        hashed.update(word)
+        self[word] = term = hashed.digest()[:8]
+        return term
 
 
 class Hasher:
@@ -60,41 +89,21 @@ class Hasher:
     """
 
     def __init__(self, key: bytes) -> None:
-        self._secret = hmac.digest(key, b"terms", hashlib.sha256)
-        self._known: dict[str, tuple[int, ...]] = {}
+        self._known = _Hashes(key)
 
     def term(self, word: str) -> int:
         """Return the hash of one word."""
-        return _term(self._secret, word)
+        return int.from_bytes(self._known.of(encoded(word)), "little")
 
     def terms(self, words: Iterable[str]) -> tuple[int, ...]:
         """Return the distinct hashes of words, sorted, so that their order tells nothing."""
         return tuple(sorted({self.term(word) for word in words}))
 
-    def of_words(self, text: str) -> list[int]:
-        """Return the hashes of `words(text)`; those of each word are remembered."""
-        found: dict[int, None] = {}
-        parts: list[int] = []
-        for word in _JOINED.findall(lower(text)):
-            hashes = self._known.get(word) or self._learn(word)
-            found[hashes[0]] = None
-            if len(hashes) > 1:
-                parts += hashes[1:]
-        if parts:
-            found |= dict.fromkeys(parts)
-        found.pop(_TOO_SHORT, None)
-        return list(found)
+    def packed(self, words: Iterable[bytes]) -> Iterator[bytes]:
+        """Return the hashes of those short words that are long enough for a term, 8 bytes of each.
 
-    def _learn(self, joined: str) -> tuple[int, ...]:
-        """The hash of a word without marks around it, then those of its parts."""
-        if len(self._known) >= WORDS:
+        They are remembered until there are `WORDS`.
+        """
+        if len(self._known) > WORDS:
             self._known.clear()
-        whole, parts = _cut(joined)
-        hashes = (self.term(whole) if whole else _TOO_SHORT, *map(self.term, parts))
-        self._known[joined] = hashes
-        return hashes
-
-
-def _term(secret: bytes, word: str) -> int:
-    digest = hashlib.sha256(secret + word.encode("utf-8", "surrogatepass")).digest()
-    return int.from_bytes(digest[:8], "little")
+        return map(self._known.__getitem__, [word for word in words if len(word) >= SHORTEST])
