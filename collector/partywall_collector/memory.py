@@ -83,6 +83,11 @@ def load_bytes(memory: int) -> int:
     return max(LEAST_LOAD_MIB * MIB, memory // 4)
 
 
+def reader_bytes(memory: int) -> int:
+    """How much one statement of a tenant's reader may take where there is so much memory."""
+    return min(2048 * MIB, max(LEAST_LOAD_MIB * MIB, memory // 16))
+
+
 def _most(settings: MemoryLimiter) -> int:
     if settings.limit_mib:
         limit, spike = settings.limit_mib * MIB, settings.spike_limit_mib * MIB

@@ -14,6 +14,7 @@ from typing import Any, Final
 import chdb  # pyright: ignore[reportMissingTypeStubs]  # it ships none
 
 from partywall_collector.envelope import varint
+from partywall_collector.memory import of_machine, reader_bytes
 from partywall_collector.store.callers import READER, WRITER_WORD, Caller
 from partywall_collector.store.guard import (
     NOT_ALLOWED,
@@ -58,6 +59,10 @@ _OF_TENANTS: Final = {
     "optimize_use_implicit_projections": "0",
     "output_format_write_statistics": "0",
 }
+MAX_TENANT_SECONDS: Final = 60
+"""A statement of a tenant's reader may run so long; it can ask for less."""
+# And so much disk it may take for what does not fit into its memory.
+_TENANT_SCRATCH: Final = {"max_temporary_data_on_disk_size_for_query": str(1 << 30)}
 # Formats whose pieces, one after the other, are the whole; of others each piece has a head.
 _STREAMED: Final = frozenset(
     {
@@ -221,7 +226,7 @@ class Engine:
         if not streamed and not (asked.isdecimal() and 0 < int(asked) <= MAX_RESULT_BYTES):
             handle.query(f"SET max_result_bytes = {MAX_RESULT_BYTES}")
         if request.caller.tenant:
-            for name, value in _OF_TENANTS.items():
+            for name, value in (_OF_TENANTS | _most_of_tenant(request.settings)).items():
                 handle.query(f"SET {name} = {value}")
         handle.query(f"SET log_comment = {_literal(request.caller.word)}")
         sql = request.sql.decode()
@@ -312,6 +317,16 @@ def _check_settings(request: Request) -> None:
                 f"{name!r}. (UNKNOWN_SETTING)",
                 UNKNOWN_SETTING,
             )
+
+
+def _most_of_tenant(asked: Mapping[str, str]) -> dict[str, str]:
+    """What a tenant's statement may take: nothing that others need for loading and looking."""
+    seconds = asked.get("max_execution_time", "")
+    less = seconds.isdecimal() and 0 < int(seconds) < MAX_TENANT_SECONDS
+    return _TENANT_SCRATCH | {
+        "max_execution_time": seconds if less else str(MAX_TENANT_SECONDS),
+        "max_memory_usage": str(reader_bytes(of_machine())),
+    }
 
 
 def _empty_native(handle: Any, request: Request) -> bytes:

@@ -3,6 +3,7 @@
 import base64
 import binascii
 import hmac
+from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from typing import Final
 
@@ -21,13 +22,22 @@ from partywall_collector.store.home import Account
 from partywall_collector.store.streaming import streamed
 
 MAX_BODY: Final = 512 << 20
+MAX_QUESTION: Final = 16 << 20
+"""Of a reader, who sends no rows."""
 MAX_AT_ONCE: Final = 8
+MAX_OF_TENANTS: Final = 4
+"""Statements of tenants' readers at once. They wait for each other, and nobody else for them."""
+MAX_OF_ONE: Final = 2
+BAD_ARGUMENTS: Final = 36
 AUTHENTICATION_FAILED: Final = 516
+MAX_QUERY_ID: Final = 256
 TOO_LARGE: Final = 307  # TOO_MANY_BYTES
 CANNOT_DECOMPRESS: Final = 271
 NOT_IMPLEMENTED: Final = 48
 
-_STATUS: Final = {AUTHENTICATION_FAILED: 403, 497: 403, 164: 403, 60: 404, 81: 404, 62: 400}
+_STATUS: Final = {
+    AUTHENTICATION_FAILED: 403, 497: 403, 164: 403, 60: 404, 81: 404, 62: 400, BAD_ARGUMENTS: 400,
+}  # fmt: skip
 # What the protocol itself reads from the address; everything else there is a setting.
 _OF_PROTOCOL: Final = frozenset(
     {
@@ -42,6 +52,10 @@ _OF_PROTOCOL: Final = frozenset(
 def application(engine: Engine, writer: Account, reader: Account, port: int) -> Starlette:
     """The endpoint as an ASGI application."""
     limiter = anyio.CapacityLimiter(MAX_AT_ONCE)
+    of_tenants = anyio.CapacityLimiter(MAX_OF_TENANTS)
+    of_one: defaultdict[str, anyio.CapacityLimiter] = defaultdict(
+        lambda: anyio.CapacityLimiter(MAX_OF_ONE)
+    )
     hosts = {f"{name}:{port}".encode() for name in ("127.0.0.1", "localhost")}
 
     def guarded(
@@ -82,8 +96,12 @@ def application(engine: Engine, writer: Account, reader: Account, port: int) -> 
 
     async def statement(http: HttpRequest) -> Response:
         request = await _request(http, await caller(http))
-        answer = await anyio.to_thread.run_sync(engine.run, request, limiter=limiter)
-        return await streamed(http, answer, limiter)
+        if not request.caller.tenant:
+            answer = await anyio.to_thread.run_sync(engine.run, request, limiter=limiter)
+            return await streamed(http, answer, limiter)
+        async with of_one[request.caller.tenant]:
+            answer = await anyio.to_thread.run_sync(engine.run, request, limiter=of_tenants)
+        return await streamed(http, answer, of_tenants)
 
     return Starlette(
         routes=[
@@ -109,9 +127,11 @@ def _credentials(http: HttpRequest) -> tuple[bytes, bytes]:
 
 async def _request(http: HttpRequest, caller: Caller) -> Request:
     query = http.query_params
+    most = MAX_BODY if caller.writes else MAX_QUESTION
     body, form = b"", FormData()
+    _check_query_id(query.get("query_id", ""))
     if http.headers.get("content-type", "").startswith("multipart/form-data"):
-        form = await http.form(max_part_size=MAX_BODY)
+        form = await http.form(max_part_size=most)
         if any(isinstance(value, UploadFile) for value in form.values()):
             await form.close()
             raise Refused(
@@ -120,7 +140,7 @@ async def _request(http: HttpRequest, caller: Caller) -> Request:
                 NOT_IMPLEMENTED,
             )
     else:
-        body = _plain(await _body(http), http.headers.get("content-encoding", ""))
+        body = _plain(await _body(http, most), http.headers.get("content-encoding", ""), most)
     said = form.get("query", query.get("query", ""))
     pieces = [piece for piece in (str(said).encode(), body) if piece]
     return Request(
@@ -143,33 +163,43 @@ async def _request(http: HttpRequest, caller: Caller) -> Request:
     )
 
 
-async def _body(http: HttpRequest) -> bytes:
+def _check_query_id(text: str) -> None:
+    """It comes back in a header of the answer."""
+    if not (text.isascii() and text.isprintable() and len(text) <= MAX_QUERY_ID):
+        raise Refused(
+            f"Code: {BAD_ARGUMENTS}. DB::Exception: query_id must be printable ASCII, at most "
+            f"{MAX_QUERY_ID} characters. (BAD_ARGUMENTS)",
+            BAD_ARGUMENTS,
+        )
+
+
+async def _body(http: HttpRequest, most: int) -> bytes:
     pieces: list[bytes] = []
     size = 0
     async for piece in http.stream():
         size += len(piece)
-        if size > MAX_BODY:
-            raise _too_large()
+        if size > most:
+            raise _too_large(most)
         pieces.append(piece)
     return b"".join(pieces)
 
 
-def _plain(body: bytes, encoding: str) -> bytes:
+def _plain(body: bytes, encoding: str, most: int) -> bytes:
     try:
-        plain = decompressed(body, encoding, MAX_BODY + 1)
+        plain = decompressed(body, encoding, most + 1)
     except CannotDecompress as error:
         raise Refused(
             f"Code: {CANNOT_DECOMPRESS}. DB::Exception: {error}. (CANNOT_DECOMPRESS)",
             CANNOT_DECOMPRESS,
         ) from error
-    if len(plain) > MAX_BODY:
-        raise _too_large()
+    if len(plain) > most:
+        raise _too_large(most)
     return plain
 
 
-def _too_large() -> Refused:
+def _too_large(most: int) -> Refused:
     return Refused(
-        f"Code: {TOO_LARGE}. DB::Exception: the endpoint takes bodies of up to {MAX_BODY} bytes; "
+        f"Code: {TOO_LARGE}. DB::Exception: the endpoint takes bodies of up to {most} bytes; "
         "send smaller pieces. (TOO_MANY_BYTES)",
         TOO_LARGE,
     )
