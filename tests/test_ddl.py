@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from partywall_collector.commands.store import main
+from partywall_collector.registry.model import KINDS
 from partywall_collector.store import Store, StoreVersionMismatch, open_store
 from partywall_collector.store.access import operator_statements, tenant_statements
 from partywall_collector.store.checking import missing
-from partywall_collector.store.ddl import Cluster, columns, single, statements_of
+from partywall_collector.store.ddl import Cluster, columns, made, set_again, single, statements_of
 
 OLD = Path(__file__).parent / "fixtures" / "tables_of_version_2.sql"
 CLUSTER = Cluster("main 'eu'")
@@ -22,7 +23,8 @@ def test_the_engine_parses_every_statement_for_a_cluster_and_every_role(store: S
     texts = [*statements_of(CLUSTER)]
     for cluster in (None, CLUSTER):
         texts += [*operator_statements(cluster), *tenant_statements("o'hara`\\", cluster)]
-    for text in texts:
+        texts += [set_again(each[0], cluster) for each in made("tables", cluster).values()]
+    for text in filter(None, texts):
         (row,) = store.rows("SELECT formatQuery({sql:String}) AS sql", {"sql": text})
         assert row["sql"]
     assert all("ON CLUSTER 'main \\'eu\\''" in text for text in statements_of(CLUSTER))
@@ -42,6 +44,18 @@ def test_a_cluster_shards_what_is_a_tenants_and_copies_the_rest() -> None:
     } - {"tenants", "decoded"}
     assert "'/clickhouse/tables/{shard}/{database}/spans', '{replica}'" in texts
     assert "'/clickhouse/tables/all/{database}/tenants', '{shard}-{replica}'" in texts
+
+
+def test_what_somebody_is_told_of_is_on_disk_before() -> None:
+    """Tables that a request or a command writes are synced; what is worked out anew need not be."""
+    synced = {name for name, text in single("tables").items() if "fsync_after_insert = 1" in text}
+    told = {*KINDS, "identifier_kinds", "issuers", "readers", "responses"}
+    assert synced == told | {"calls", "quarantine", "requests", "segments", "spans"}
+    made_again = {"analyses", "drills", "fingerprint_keys", "ledger", "schema_version"}
+    assert {*single("tables")} - synced == made_again | {"decoded", "ingest"}
+    assert all("fsync_part_directory = 1" in single("tables")[name] for name in synced), (
+        "the names of the files too"
+    )
 
 
 def test_the_columns_of_a_table_are_those_that_the_engine_sees(store: Store) -> None:

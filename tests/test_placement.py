@@ -2,17 +2,25 @@
 
 import json
 import os
+import signal
+import subprocess
+import sys
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 
+import moving
 import pytest
+from moving import load
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from partywall import attributes
 from partywall_collector.commands import registry
 from partywall_collector.envelope import Envelope, frame
 from partywall_collector.registry.placement import UnknownTenant, move, own, pool
-from partywall_collector.store import Store
+from partywall_collector.store import Store, open_store
+
+MOVING = moving.__file__
 
 
 def segment(tenant: str, received_at: int) -> bytes:
@@ -21,6 +29,7 @@ def segment(tenant: str, received_at: int) -> bytes:
     scope = request.resource_spans.add().scope_spans.add()
     span = scope.spans.add(name="work", trace_id=os.urandom(16), span_id=os.urandom(8))
     span.attributes.add(key=attributes.TENANT_ID).value.string_value = tenant
+    span.attributes.add(key="gen_ai.operation.name").value.string_value = "execute_tool"
     body = request.SerializeToString()
     return b"".join(frame(Envelope("agents", ("*",), "A1", received_at, body)))
 
@@ -43,6 +52,47 @@ def test_a_moved_tenant_loses_and_doubles_nothing(store: Store) -> None:
     assert kept["store_content"], "the rest of the tenant's record stays"
     with pytest.raises(UnknownTenant, match="fjord"):
         move(store, "fjord", own("fjord"))
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.03, 0.3])
+def test_a_move_that_is_killed_loses_and_doubles_nothing(
+    home: Path, tmp_path: Path, delay: float
+) -> None:
+    """kill -9 at some moment of a move, under load: the move happened or not, and is run again."""
+    url = f"chdb://{home}"
+    with open_store(url, role="owner") as store:
+        now = datetime.now(UTC)
+        tenant = {"tenant_id": "acme", "placement": own("acme"), "store_content": True}
+        store.insert("tenants", [{**tenant, "recorded_at": now}])
+    folder = tmp_path / "segments"
+    folder.mkdir()
+    began = time.time_ns()
+    for number in range(4):
+        (folder / str(number)).write_bytes(segment("acme", began + number))
+    command = [sys.executable, MOVING, url, "acme", pool("acme"), str(folder)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"moving\n"
+        time.sleep(delay)
+        process.kill()
+    assert process.returncode == -signal.SIGKILL
+    with open_store(url, role="owner") as store:
+        load(store, folder)  # as the next start of a collector does
+        again = move(store, "acme", pool("acme"))
+        (row,) = store.rows("SELECT placement, store_content FROM current_tenants")
+        assert row == {"placement": pool("acme"), "store_content": True}
+        load(store, folder)
+        late = segment("acme", time.time_ns() + 60 * 10**9)
+        for _ in range(2):
+            store.load(late, token="late")
+        for table in ("spans", "calls"):
+            rows = store.rows(f"SELECT placement FROM {table} ORDER BY received_at")
+            places = [row["placement"] for row in rows]
+            assert places == [own("acme")] * 4 + [pool("acme")], "each once, and in its place"
+        (moves,) = store.rows(
+            "SELECT count() AS n FROM tenants WHERE startsWith(placement, 'pool')"
+        )
+        assert moves["n"] == 1, f"moved {'again' if again else 'before the kill'}"
 
 
 def test_the_command_says_what_it_did(store: Store, capsys: pytest.CaptureFixture[str]) -> None:

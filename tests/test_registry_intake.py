@@ -91,6 +91,14 @@ def post(
     return said
 
 
+def syncs(store: Store) -> int:
+    """How often the engine has waited for the disk: once a file and a folder, at least."""
+    (row,) = store.rows(
+        "SELECT sum(value) AS n FROM system.events WHERE event IN ('FileSync', 'DirectorySync')"
+    )
+    return int(row["n"])
+
+
 def mistakes(said: dict[str, Any]) -> dict[str, str]:
     """What is wrong, by its field."""
     (detail,) = said["details"]
@@ -108,8 +116,9 @@ def test_entries_are_in_the_registry_when_they_are_acknowledged(
         "credentials": [CREDENTIAL],
         "sessions": [session],
     }
-    before = datetime.now(UTC)
+    before, synced = datetime.now(UTC), syncs(store)
     assert post(collector, body) == (200, {"entries": 4, "changed": 4})
+    assert syncs(store) - synced >= 4 * 2, "a power cut takes no acknowledged entry away"
     assert post(collector, body) == (200, {"entries": 4, "changed": 0})
     (approval,), (grant,) = current(store, Approval), current(store, Relation)
     assert (approval.id, approval.valid_from) == ("CHG-1", datetime(2026, 1, 1, tzinfo=UTC))

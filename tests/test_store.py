@@ -192,6 +192,16 @@ def test_a_schema_that_was_not_finished_is_completed(store: Store) -> None:
         assert again.rows("EXISTS VIEW route_calls") == [{"result": 1}]
 
 
+def test_the_settings_of_a_table_follow_what_this_build_wants(store: Store) -> None:
+    """A store that an older build made syncs what it acknowledges, as a new one does."""
+    store.command("ALTER TABLE approvals MODIFY SETTING fsync_after_insert = 0")
+    store.insert("schema_version", [{"version": VERSION, "rendering": "of an older build"}])
+    store.close()
+    sql = "SELECT create_table_query AS text FROM system.tables WHERE name = 'approvals'"
+    with open_store(store.url) as again:
+        assert "fsync_after_insert = 1" in again.rows(sql)[0]["text"]
+
+
 def test_a_reader_needs_a_store_and_changes_nothing(store: Store, tmp_path: Path) -> None:
     """There is nothing to read where nothing was stored, and no folder is made for it."""
     with pytest.raises(StoreUnavailable, match="there is no store"):

@@ -23,6 +23,7 @@ _HEAD: Final = re.compile(
     r" (\w+)",
     re.MULTILINE,
 )
+_SETTINGS: Final = re.compile(r"^SETTINGS (.+)\Z", re.MULTILINE)
 _MERGE_TREE: Final = re.compile(r"\bENGINE = MergeTree\b")
 
 
@@ -55,6 +56,14 @@ def made(
         name: [*_on(cluster, text)] if cluster else [text.strip()]
         for name, text in single(kind, identifiers).items()
     }
+
+
+def set_again(text: str, cluster: Cluster | None = None) -> str:
+    """The statement that gives a table that is there the settings of its own; "" for none."""
+    head, settings = _HEAD.search(text), _SETTINGS.search(text)
+    if head is None or settings is None:
+        return ""
+    return f"ALTER TABLE {head[2]}{on_cluster(cluster)} MODIFY SETTING {settings[1]}"
 
 
 def is_sharded(table: str) -> bool:

@@ -13,13 +13,14 @@ from partywall.fingerprint_keys import Keys
 from partywall.identifiers import BUILT_IN, Kinds
 from partywall_collector.store.altering import cluster_of
 from partywall_collector.store.connection import Connection
-from partywall_collector.store.ddl import KINDS, made, on_cluster, single
+from partywall_collector.store.ddl import KINDS, made, on_cluster, set_again, single
 from partywall_collector.store.errors import StoreUnavailable, StoreVersionMismatch
 
 VERSION: Final = 4
 """Rises when a table that keeps rows changes.
 
-A new table, one that keeps no row (engine Null), a function or a view is made at the next open.
+A new table, one that keeps no row (engine Null), a function or a view is made at the next open, and
+the settings of a table are brought up to date.
 """
 
 LATEST: Final = 2**32 - 1
@@ -33,6 +34,7 @@ def prepare(connection: Connection, where: str) -> None:
     rendering = _digest(kinds)
     if _rendering(connection) == rendering:
         return
+    is_older = _newest(connection) is not None
     cluster = cluster_of(connection)
     tables, functions, views = (made(kind, cluster, kinds) for kind in KINDS)
     everywhere = on_cluster(cluster)
@@ -43,6 +45,8 @@ def prepare(connection: Connection, where: str) -> None:
             connection.command(f"DROP TABLE IF EXISTS {name}{everywhere} SYNC")
         for text in texts:
             connection.command(text)
+        if is_older and (changed := set_again(texts[0], cluster)):
+            connection.command(changed)
     for text in itertools.chain(*functions.values(), *views.values()):
         connection.command(text)
     connection.command(

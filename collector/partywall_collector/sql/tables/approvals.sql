@@ -10,3 +10,4 @@ CREATE TABLE IF NOT EXISTS approvals (
     recorded_at DateTime64(6, 'UTC')
 )
 ENGINE = MergeTree ORDER BY (tenant_id, approval_id, recorded_at)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1

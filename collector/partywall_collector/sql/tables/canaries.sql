@@ -5,3 +5,4 @@ CREATE TABLE IF NOT EXISTS canaries (
     recorded_at DateTime64(6, 'UTC')
 )
 ENGINE = MergeTree ORDER BY (tenant_id, canary_id, recorded_at)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1

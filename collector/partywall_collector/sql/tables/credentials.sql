@@ -6,3 +6,4 @@ CREATE TABLE IF NOT EXISTS credentials (
     recorded_at DateTime64(6, 'UTC')
 )
 ENGINE = MergeTree ORDER BY (credential_id, recorded_at)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1

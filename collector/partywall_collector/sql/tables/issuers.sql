@@ -4,3 +4,4 @@ CREATE TABLE IF NOT EXISTS issuers (
     recorded_at DateTime64(6, 'UTC')
 )
 ENGINE = MergeTree ORDER BY (issuer_id, recorded_at)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1

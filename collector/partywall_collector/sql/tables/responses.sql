@@ -16,3 +16,4 @@ CREATE TABLE IF NOT EXISTS responses (
 )
 ENGINE = MergeTree
 ORDER BY (tenant_id, finding_id, recorded_at)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1

@@ -7,3 +7,4 @@ CREATE TABLE IF NOT EXISTS tools (
     recorded_at DateTime64(6, 'UTC')
 )
 ENGINE = MergeTree ORDER BY (tool, recorded_at)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
