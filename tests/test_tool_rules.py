@@ -148,7 +148,7 @@ def test_what_a_span_says_itself_counts_more(rules: Path) -> None:
 def test_a_decorated_function_follows_the_rules_where_it_is_silent(
     rules: Path, memory: InMemorySpanExporter
 ) -> None:
-    """Its arguments are on no span; what the decorator says itself counts more."""
+    """Its arguments are on no span and stay there; what the decorator says itself counts more."""
     rule = {
         "tool": "mail",
         "operation": "send",
@@ -159,14 +159,14 @@ def test_a_decorated_function_follows_the_rules_where_it_is_silent(
 
     @partywall.tool(name="mail")
     def ruled(to: list[str], day: str = "monday", body: object = None) -> str:
-        return "sent"
+        return f"sent {body}"
 
     @partywall.tool(name="mail", dataset="own/{to}", operation="write")
     def own(to: str) -> str:
         return "sent"
 
     with partywall.session(tenant="acme"):
-        ruled(["Ann@Example.com", "bob@example.com"], body=object())
+        ruled(["Ann@Example.com", "bob@example.com"], body="a canary")
         own(to="ann@example.com")
     by_rule, by_itself, _close = memory.get_finished_spans()
     said = dict(by_rule.attributes or {})
@@ -174,6 +174,7 @@ def test_a_decorated_function_follows_the_rules_where_it_is_silent(
     assert said[attributes.DATASET_ID] == 'box/["Ann@Example.com","bob@example.com"]'
     assert said[attributes.DATASET_OPERATION] == "send"
     assert [(e.attributes or {})[attributes.DATASET_ID] for e in by_rule.events] == ["log/monday"]
+    assert "canary" not in by_rule.to_json()
     said = dict(by_itself.attributes or {})
     assert (said[attributes.DATASET_ID], said[attributes.DATASET_OPERATION]) == (
         "own/ann@example.com",

@@ -25,6 +25,7 @@ from partywall import (
     fingerprints,
     identifiers,
     introductions,
+    objects,
     settings,
     tool_rules,
 )
@@ -176,7 +177,7 @@ class _Tool:
             )
         current = trace.get_current_span()
         call = self._call(args, kwargs)
-        said = [value for value in (*args, *kwargs.values()) if fingerprints.is_said(value)]
+        said = [value for value in (*args, *kwargs.values()) if objects.is_said(value)]
         facts = self._facts(call, said)
         context = context_api.set_value(_ARGUMENTS, said)
         if self._is_framework_span(current):
@@ -196,8 +197,8 @@ class _Tool:
             if before := _number(span, attributes.VALUES_DROPPED):
                 dropped = cast(int, facts.get(attributes.VALUES_DROPPED, 0))
                 facts[attributes.VALUES_DROPPED] = before + dropped
-            arguments = fingerprints.as_json(context_api.get_value(_ARGUMENTS, context))
-            brought = fingerprints.as_json(result)
+            arguments = objects.as_json(context_api.get_value(_ARGUMENTS, context))
+            brought = objects.as_json(result)
             rule = tool_rules.rule_of(self.name)
             writers = rule.writers if rule else introductions.NOBODY
             facts |= introductions.result_facts(keys.results.secret, arguments, brought, writers)
@@ -221,7 +222,7 @@ class _Tool:
 
     def _ruled(self, rule: ToolRule, said: _Call, values: dict[str, Any]) -> _Call:
         given = {name: values[name] for name in rule.arguments if name in values}
-        arguments = Arguments(fingerprints.as_json(given))
+        arguments = Arguments(objects.as_json(given))
         operation = said.operation or rule.done(arguments)
         if not self.dataset:
             accesses = rule.accesses(arguments, operation)
@@ -246,7 +247,7 @@ class _Tool:
             try:
                 taken = fingerprints.of_object(keys.arguments, said)
                 add_values(facts, attributes.VALUES_IN, taken, keys)
-                words = fingerprints.as_json(said)
+                words = objects.as_json(said)
                 facts |= introductions.argument_facts(keys.results.secret, words)
                 facts[attributes.VALUES_EPOCH] = keys.epochs
             except Exception:  # nothing of ours may break the tool
