@@ -14,6 +14,7 @@ from partywall_analyzer.keys import Key
 from partywall_analyzer.limits import Limits
 from partywall_analyzer.rules import rules
 from partywall_collector.registry import matches, matches_party
+from partywall_collector.registry.model import KINDS
 from partywall_collector.store import Store, statement
 
 Run = Callable[[str], None]
@@ -36,6 +37,8 @@ class News:
     """What came since the last analysis, as the parameters of the steps."""
 
     parameters: Mapping[str, Any]
+    records: frozenset[str]
+    """The kinds of records in the registry of which there are new ones."""
 
     @property
     def names(self) -> int:
@@ -102,7 +105,8 @@ class News:
                 "changed_tools": _distinct(row["tool"] for row in records("tools")),
                 "renamed_tenants": renamed,
                 "changed_tenants": _distinct((*(row["tenant_id"] for row in grants), *renamed)),
-            }
+            },
+            frozenset(table for table in KINDS if loads.get(table)),
         )
 
 
@@ -176,7 +180,8 @@ def _datasets(store: Store, patterns: Sequence[str]) -> list[str]:
     """The datasets of calls that changed patterns match."""
     if not patterns:
         return []
-    named = sorted({row["id"] for row in store.rows(statement(_SQL, "named_datasets"))})
+    every = {"everything": True, "new_calls": list[int]()}
+    named = sorted({row["id"] for row in store.rows(statement(_SQL, "named_datasets"), every)})
     return [name for name in named if any(matches(pattern, name) for pattern in patterns)]
 
 

@@ -10,6 +10,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final
 
 from partywall_analyzer.assemble import Assembler, carried, named, needed, traces, woven
@@ -20,7 +21,9 @@ from partywall_analyzer.drills import Drills
 from partywall_analyzer.explain import Speaker
 from partywall_analyzer.folding import fold, traces_of
 from partywall_analyzer.introductions import Introductions
-from partywall_analyzer.ledger import Changes, record
+from partywall_analyzer.judged import by_finding
+from partywall_analyzer.kept import Kept
+from partywall_analyzer.ledger import Changes, record, recorded
 from partywall_analyzer.model import Candidate, Finding
 from partywall_analyzer.observations import Calls
 from partywall_analyzer.opening import Opened, Weaves
@@ -29,7 +32,7 @@ from partywall_analyzer.rules import RuleError, failures, rules
 from partywall_analyzer.tables import Tables
 from partywall_analyzer.verdict import Judge
 from partywall_analyzer.watermark import Watermark
-from partywall_collector.registry import Credential, Registry
+from partywall_collector.registry import Registry
 from partywall_collector.registry.load import credentials_named
 from partywall_collector.store import Store, statement
 
@@ -42,7 +45,7 @@ _CHUNK: Final = 2_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Analysis:
-    """What an analysis derived at the keys it opened, and what it changed in the ledger.
+    """What an analysis derived anew at the keys it opened, and what it changed in the ledger.
 
     `spans` is the number of spans that it opened, `whole` whether that was all there are. `errors`
     are of added rules that could not be used; what they had found before stands.
@@ -72,8 +75,8 @@ def analyze(store: Store, *, whole: bool = False, progress: Progress | None = No
     errors = list(failures())
     if news and news.empty:
         return _told(Changes([], [], []), [], 0, begun, errors, whole=False)
-    registry = Registry.read(store, without=Credential)
-    with Tables(store, registry, seen.at, news, overdue=seen.overdue) as tables:
+    kept = Kept.take(store, earlier, news)
+    with Tables(store, kept.registry, kept.datasets, seen.at, news, overdue=seen.overdue) as tables:
         spans = int(tables.rows(statement(_SQL, "count_open_spans"))[0]["n"])
         candidates: list[Candidate] = []
         for done, each in enumerate(rules()):
@@ -82,16 +85,25 @@ def analyze(store: Store, *, whole: bool = False, progress: Progress | None = No
                 candidates += find(tables, each)
             except RuleError as error:
                 errors.append(error)
+        known = recorded(tables)
+        found = by_finding(candidates)
+        standing = kept.judged.standing(found, known, tables.dirty_traces())
+        for name in standing:
+            del found[name]
+        candidates = list(chain.from_iterable(found.values()))
         calls = Calls.read(tables, traces_of(candidates))
         candidates = fold(candidates, calls)
         cited = {each.credential_id for each in candidates} - {""}
-        registry = registry.with_credentials(credentials_named(store, cited))
+        registry = kept.registry.with_credentials(credentials_named(store, cited))
         findings = _findings(store, registry, tables, candidates, calls, tell)
         tell("writing the ledger", 0, 1)
-        changes = record(store, tables, findings, failed={error.rule for error in errors})
+        failed = {error.rule for error in errors}
+        changes = record(store, known, findings, standing=standing, failed=failed)
     analysis = _told(changes, findings, spans, begun, errors, whole=news is None)
     if len(errors) == len(failures()):
-        seen.keep(store, whole=analysis.whole, spans=spans, seconds=analysis.seconds)
+        seen = seen.keep(store, whole=analysis.whole, spans=spans, seconds=analysis.seconds)
+        kept.judged.note(found, findings)
+        kept.give(store, seen)
     return analysis  # where a statement failed, the next analysis looks at the same again
 
 

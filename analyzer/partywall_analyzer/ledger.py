@@ -4,7 +4,7 @@ A finding whose content is the same writes nothing, one that is no longer derive
 its rows stay. What somebody does about a finding is a response and lies beside the ledger.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -28,13 +28,18 @@ class Changes:
 
 
 def record(
-    store: Store, tables: Tables, findings: Sequence[Finding], *, failed: Collection[str] = ()
+    store: Store,
+    known: Mapping[str, Mapping[str, Any]],
+    findings: Sequence[Finding],
+    *,
+    standing: Collection[str] = (),
+    failed: Collection[str] = (),
 ) -> Changes:
     """Append what is new, what changed and what no longer follows from the open keys.
 
-    What the `failed` rules had found stands: that they find nothing now says nothing.
+    `known` is what the ledger says of them. What is `standing` was not derived anew, and what the
+    `failed` rules had found stands: that they find nothing now says nothing.
     """
-    known = _known(tables)
     new = [finding for finding in findings if finding.id not in known]
     changed = [
         finding
@@ -45,7 +50,7 @@ def record(
             or known[finding.id]["state"] == WITHDRAWN
         )
     ]
-    derived = {finding.id for finding in findings}
+    derived = {finding.id for finding in findings} | set(standing)
     gone = [
         name
         for name, row in known.items()
@@ -58,7 +63,7 @@ def record(
     return Changes(new, changed, withdrawn)
 
 
-def _known(tables: Tables) -> dict[str, dict[str, Any]]:
+def recorded(tables: Tables) -> dict[str, dict[str, Any]]:
     """The newest revision of the findings of open keys, by id."""
     sql = statement(_SQL, "known_findings_of_keys" if tables.news else "known_findings")
     return {row["finding_id"]: row for row in tables.rows(sql)}

@@ -14,6 +14,7 @@ from typing import Any, Final, Self
 
 from partywall import identifiers
 from partywall.attributes import SESSION_CLOSE
+from partywall_analyzer.datasets import Datasets
 from partywall_analyzer.dirty import MADE, News, find_dirty, settled
 from partywall_analyzer.keys import Key
 from partywall_analyzer.limits import Limits
@@ -78,6 +79,7 @@ class Tables:
         self,
         store: Store,
         registry: Registry,
+        datasets: Datasets,
         at: int,
         news: News | None = None,
         *,
@@ -90,6 +92,7 @@ class Tables:
         """
         self._store = store
         self._registry = registry
+        self._datasets = datasets
         self.news = news
         mark = f"{_PREFIX}{int(time.time())}_{secrets.token_hex(6)}"
         self._empty = _FROM_REGISTRY | COLUMNS | _DIRTY | _ASKED
@@ -158,11 +161,30 @@ class Tables:
         return self.rows(statement(_SQL, "group_candidates"))
 
     def of_traces(self, name: str, traces: Collection[str]) -> list[dict[str, Any]]:
-        """What a statement of this package reads of some traces, open or not."""
-        asked = self._made["asked_traces"]
-        self._store.command(f"TRUNCATE TABLE {asked}")
-        self._store.insert(asked, [{"trace_id": bytes.fromhex(trace)} for trace in traces])
-        return self.rows(statement(_SQL, name))
+        """What a statement of this package reads of some traces, of open ones where they are open.
+
+        It reads them from `some_calls` or from `some_spans`.
+        """
+        sql = statement(_SQL, name)
+        raw = "calls" if "{some_calls:" in sql else "spans"
+        self._ask(traces)
+        found: list[dict[str, Any]] = []
+        if self.news:
+            among = {"open": self.names[raw], "asked_traces": self._made["asked_traces"]}
+            opened = {
+                row["trace"] for row in self._store.rows(statement(_SQL, "open_among"), among)
+            }
+            if opened:
+                found = self._rows_of(sql, f"some_{raw}", self.names[raw])
+                traces = [trace for trace in traces if trace not in opened]
+                self._ask(traces)
+        return found + (self._rows_of(sql, f"some_{raw}", raw) if traces else [])
+
+    def dirty_traces(self) -> set[str]:
+        """The traces that may have changed; none that are told apart in a whole analysis."""
+        if not self.news:
+            return set()
+        return {row["trace"] for row in self.rows(statement(_SQL, "dirty_trace_names"))}
 
     def ignored_among(self, values: Collection[int]) -> set[int]:
         """Which of some values, open or not, prove nothing."""
@@ -171,6 +193,14 @@ class Tables:
     def _open_calls(self) -> None:
         self._run("open_calls")
         self._values.judge_open()
+
+    def _ask(self, traces: Collection[str]) -> None:
+        asked = self._made["asked_traces"]
+        self._store.command(f"TRUNCATE TABLE {asked}")
+        self._store.insert(asked, [{"trace_id": bytes.fromhex(trace)} for trace in traces])
+
+    def _rows_of(self, sql: str, name: str, table: str) -> list[dict[str, Any]]:
+        return self._store.rows(sql, used(sql, self.names | {name: table}))
 
     def _filled(self, tables: Collection[str]) -> bool:
         """Whether any of these tables has a row."""
@@ -185,20 +215,10 @@ class Tables:
 
     def _name_datasets(self) -> None:
         """Fill in whose the datasets of all calls are, and where a call is at another's."""
-        owners: dict[str, dict[str, Any]] = {}
-        commons: set[str] = set()
-        strangers: list[dict[str, Any]] = []
-        for row in self._store.rows(statement(_SQL, "named_datasets")):
-            name, owner = row["id"], self._registry.owner(row["id"])
-            if owner and owner.ownership == "tenant":
-                owners[name] = {"id": name, "owner": owner.tenant, "sensitive": owner.sensitive}
-                if owner.tenant != row["tenant_id"]:
-                    strangers.append(row)
-            elif owner and owner.ownership == "commons":
-                commons.add(name)
-        self._store.insert(self._made["owners"], list(owners.values()))
-        self._store.insert(self._made["commons"], [{"id": name} for name in commons])
-        self._store.insert(self._made["strangers"], strangers)
+        named = self._datasets
+        self._store.insert(self._made["owners"], list(named.owners.values()))
+        self._store.insert(self._made["commons"], [{"id": name} for name in named.commons])
+        self._store.insert(self._made["strangers"], named.strangers)
 
     def _fill_parties(self) -> None:
         named = Requested(self._registry)

@@ -115,15 +115,17 @@ class Watermark:
                     return cls({table: _seen(**seen) for table, seen in raw.items()}, at)
         return None
 
-    def keep(self, store: Store, *, whole: bool, spans: int, seconds: float) -> None:
-        """Append it to the analyses of the store."""
-        seen: dict[str, Any] = {name: asdict(s.trimmed()) for name, s in self.tables.items()}
+    def keep(self, store: Store, *, whole: bool, spans: int, seconds: float) -> "Watermark":
+        """Append it to the analyses of the store; return what `last` will read."""
+        kept = Watermark({name: seen.trimmed() for name, seen in self.tables.items()}, self.at)
+        seen: dict[str, Any] = {name: asdict(each) for name, each in kept.tables.items()}
         seen["at"] = self.at
         row = {"recorded_at": datetime.now(UTC), "rules": _rules(), "whole": whole}
         store.insert(
             "analyses",
             [row | {"seen": json.dumps(seen), "spans": spans, "seconds": round(seconds, 3)}],
         )
+        return kept
 
 
 def _seen(floor: int, before: int, loads: Mapping[str, int]) -> Seen:

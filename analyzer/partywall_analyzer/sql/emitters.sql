@@ -5,7 +5,7 @@ FROM (
         lower(hex(trace_id)) AS trace, lower(hex(span_id)) AS span,
         lower(hex(parent_span_id)) AS parent, step, span_kind AS kind, scope_name AS scope,
         start_time
-    FROM spans
+    FROM {some_spans:Identifier}
     WHERE trace_id IN {asked_traces:Identifier}
     ORDER BY trace, start_time, span
     LIMIT 1 BY trace, span

@@ -1,6 +1,6 @@
 -- Where calls are opened, without the facts about parties.
 CREATE TABLE {calls:Identifier} ENGINE = Memory EMPTY AS
 SELECT * EXCEPT (
-    placement, received_at, loaded_at, principal, party_values, party_terms,
-    argument_terms, introduces, introduces_dropped, record_terms)
+    placement, received_at, loaded_at, party_values, party_terms, introduces, introduces_dropped,
+    record_terms)
 FROM calls

@@ -15,7 +15,7 @@ FROM (
             count() OVER (PARTITION BY trace_id, tenant_id, session_id, tool) AS alike,
             if(call_id = '', 0, count() OVER (
                 PARTITION BY trace_id, tenant_id, session_id, call_id)) AS same
-        FROM calls
+        FROM {some_calls:Identifier}
         WHERE trace_id IN {asked_traces:Identifier}
     )
     WHERE alike > 1 OR same > 1

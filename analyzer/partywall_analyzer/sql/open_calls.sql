@@ -2,8 +2,8 @@
 -- those that are open.
 INSERT INTO {calls:Identifier}
 SELECT * EXCEPT (
-    placement, received_at, loaded_at, principal, party_values, party_terms,
-    argument_terms, introduces, introduces_dropped, record_terms)
+    placement, received_at, loaded_at, party_values, party_terms, introduces, introduces_dropped,
+    record_terms)
 FROM calls
 WHERE trace_id IN (
     SELECT trace_id FROM calls WHERE session_id IN {dirty_sessions:Identifier}

@@ -7,7 +7,7 @@ beginning, then the longest literal end.
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from datetime import datetime
@@ -120,9 +120,9 @@ class Registry:
         """`party_owner(kind, value) -> tenant | None`; None also if two tenants claim it alike."""
 
     @classmethod
-    def read(cls, store: Store, *, without: type[Record] | None = None) -> "Registry":
-        """Read the records in force, without those of a kind that is not needed."""
-        kinds = [kind for kind in KINDS.values() if kind is not without]
+    def read(cls, store: Store, *, without: Collection[type[Record]] = ()) -> "Registry":
+        """Read the records in force, without those of kinds that are not needed."""
+        kinds = [kind for kind in KINDS.values() if kind not in without]
         made = cls(record for kind in kinds for record in current(store, kind))
         made.approvals_by_time = approvals_by_time(store)
         return made
