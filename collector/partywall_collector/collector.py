@@ -179,7 +179,8 @@ class Collector:
         if http := receiver.protocols.http:
             app = otlp_app(intakes, chain(http.auth), http)
             tls = Certificates(http.tls, f"{path}.http.tls").for_http() if http.tls else None
-            server = HttpServer(app, http.endpoint, f"{path}.http.endpoint", tls)
+            key = f"{path}.http.endpoint"
+            server = HttpServer(app, http.endpoint, key, tls, http.read_timeout)
             undo.callback(server.stop)
             self._http.append(server)
 

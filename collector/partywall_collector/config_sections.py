@@ -49,12 +49,13 @@ def section(cls: type, node: Node, path: str) -> Any:
 
 def _check_range(value: Any, about: Mapping[str, Any], complaint: str) -> None:
     least, most, choices = about.get("least"), about.get("most"), about.get("choices")
+    unit = "s" if isinstance(value, float) else ""  # a duration
     if choices and value not in choices:
         raise ConfigError(f"{complaint} one of " + ", ".join(f'"{choice}"' for choice in choices))
     if least is not None and value < least:
-        raise ConfigError(f"{complaint} {least} or more")
+        raise ConfigError(f"{complaint} {least}{unit} or more")
     if most is not None and value > most:
-        raise ConfigError(f"{complaint} {most} or less")
+        raise ConfigError(f"{complaint} {most}{unit} or less")
 
 
 def _value(hint: Any, node: Node, path: str) -> Any:

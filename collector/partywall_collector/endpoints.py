@@ -155,6 +155,14 @@ class Http:
         default=64 << 20,
         metadata=about("The largest request in bytes, before and after decompression.", least=1),
     )
+    read_timeout: Duration = field(
+        default=Duration(60.0),
+        metadata=about(
+            "A request must be here whole this long after its first byte; a connection that is "
+            "slower, or sends nothing, is closed.",
+            least=1,
+        ),
+    )
     cors: Cors | None = None
     tls: Tls | None = None
     auth: Auth = field(default_factory=Auth)

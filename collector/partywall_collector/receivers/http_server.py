@@ -5,8 +5,10 @@ import errno
 import socket
 import ssl
 import threading
-from typing import Final
+from functools import partial
+from typing import Any, Final, cast
 
+import h11
 import uvicorn
 from cryptography import x509
 from starlette.types import ASGIApp
@@ -20,13 +22,47 @@ PEER: Final = "spiffe_id"
 """The key of a request's `state` that holds the SPIFFE id of its sender's certificate."""
 
 STOP_PATIENCE = 5
+READ_TIMEOUT: Final = 60.0
 
 
 class Http1(H11Protocol):
-    """HTTP/1.1 that tells the application whose certificate the connection has."""
+    """HTTP/1.1 that tells the application whose certificate the connection has.
+
+    A request must be here whole `read_timeout` seconds after its first byte, the first one after
+    the connection; else the connection is closed. uvicorn itself waits for ever.
+    """
+
+    def __init__(self, read_timeout: float, **rest: Any) -> None:
+        super().__init__(**rest)
+        self._read_timeout = read_timeout
+        self._deadline: asyncio.TimerHandle | None = None
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._watch()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._watch()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._watch()
+
+    def _watch(self) -> None:
+        """Let the clock run while the rest of a request is awaited."""
+        state = self.conn.their_state
+        between = state is h11.IDLE and self.timeout_keep_alive_task  # uvicorn's own clock runs
+        awaited = state in (h11.IDLE, h11.SEND_BODY) and not between
+        if self._deadline and not awaited:
+            self._deadline.cancel()
+            self._deadline = None
+        elif awaited and not self._deadline and not self.transport.is_closing():
+            self._deadline = self.loop.call_later(self._read_timeout, self.transport.abort)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride] - as uvicorn's own
         super().connection_made(transport)
+        self._watch()
         connection: ssl.SSLObject | None = transport.get_extra_info("ssl_object")
         found = connection.getpeercert(binary_form=True) if connection else None
         if found:
@@ -44,11 +80,12 @@ class HttpServer:
         endpoint: Endpoint,
         key: str,
         tls: ssl.SSLContext | None = None,
+        read_timeout: float = READ_TIMEOUT,
     ) -> None:
         self._socket = listen(endpoint, key)
         config = uvicorn.Config(
             app,
-            http=Http1,
+            http=cast("type[Http1]", partial(Http1, read_timeout)),
             ws="none",
             loop="asyncio",
             lifespan="off",

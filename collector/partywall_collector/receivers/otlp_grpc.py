@@ -12,6 +12,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from partywall_collector.authenticators import Chain, Sender
 from partywall_collector.endpoints import Grpc
+from partywall_collector.receivers.arrivals import Arrivals
 from partywall_collector.receivers.encodings import GZIP, gunzip
 from partywall_collector.receivers.http_server import cannot_listen
 from partywall_collector.receivers.intake import Intake, Intakes
@@ -26,6 +27,8 @@ SERVICES: Final = {
 THREADS = 16
 WAITING = 256
 """Calls that may wait for a thread. Their bodies are not read yet; HTTP/2 windows bound them."""
+PATIENCE, HURRY = 60.0, 5.0
+"""Seconds in which a message must arrive: with threads to spare, and while calls wait for one."""
 STOP_PATIENCE = 5
 CODES = {code.value[0]: code for code in grpc.StatusCode}
 IDENTITY_AND_GZIP: Final = 0b101
@@ -52,7 +55,9 @@ class GrpcReceiver:
             f"/{SERVICES[signal]}/Export": self._export(intake)
             for signal, intake in intakes.by_signal.items()
         }
-        self._server.add_generic_rpc_handlers((_Waiting(methods, self._busy),))
+        waiting = _Waiting(methods, self._busy)
+        self._server.add_generic_rpc_handlers((waiting,))
+        self._arrivals = Arrivals(PATIENCE, HURRY, waiting.is_crowded)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)  # pyright: ignore[reportUnknownMemberType] - generated without types
         try:
             if settings.tls:
@@ -73,6 +78,7 @@ class GrpcReceiver:
         """Take no more requests, finish those that run."""
         self._health.enter_graceful_shutdown()
         self._server.stop(STOP_PATIENCE).wait()
+        self._arrivals.stop()
 
     def _export(self, intake: Intake) -> Behaviour:
         """Export of one signal: the serialised response once the request is taken."""
@@ -86,9 +92,7 @@ class GrpcReceiver:
             principal = self._auth.admit(_sender(context))
             intake.admit(principal)
             with self._intakes.room.lease() as lease:
-                raw = next(bodies, None)
-                if raw is None:
-                    raise Refused(Reason.INVALID, "the call brings no message")
+                raw = self._message(bodies, context)
                 lease.grow(len(raw))
                 if raw.startswith(GZIP):
                     opened = gunzip(raw, self._limit)
@@ -101,6 +105,16 @@ class GrpcReceiver:
             log.exception("a request failed")
             refused = Refused(Reason.UNAVAILABLE, "the collector failed")
         self._refuse(refused, context)
+
+    def _message(self, bodies: Iterator[bytes], context: grpc.ServicerContext) -> bytes:
+        try:
+            with self._arrivals.awaited(context):
+                raw = next(bodies, None)
+        except grpc.RpcError:
+            raise Refused(Reason.INVALID, "the sender went away, or was too slow") from None
+        if raw is None:
+            raise Refused(Reason.INVALID, "the call brings no message")
+        return raw
 
     def _busy(self, bodies: Iterator[bytes], context: grpc.ServicerContext) -> bytes:
         self._refuse(Refused(Reason.FULL, "too many calls wait; come back"), context)
@@ -132,6 +146,10 @@ class _Waiting(grpc.GenericRpcHandler):
         # grpc looks for this: the answer must not wait for the threads that are busy.
         vars(refuse)["experimental_thread_pool"] = ThreadPoolExecutor(1, "partywall-grpc-busy")
         self._refuse: Handler = grpc.stream_unary_rpc_method_handler(refuse)
+
+    def is_crowded(self) -> bool:
+        """Whether calls wait for a thread."""
+        return self._running > THREADS
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> "Handler | None":
         """The handler of a call, in the thread of the server."""
