@@ -94,7 +94,8 @@ def test_components_may_have_names_and_a_protocol_may_be_bare(tmp_path: Path) ->
     auth = "receivers.otlp/second.protocols.grpc.auth.authenticator=registry_auth"
     (tmp_path / "a.yaml").write_text(second_file)
     (tmp_path / "b.yaml").write_text(text)
-    config = Config.load([tmp_path / "a.yaml", tmp_path / "b.yaml"], [auth])
+    elsewhere = "receivers.otlp.protocols.grpc.endpoint=127.0.0.1:0"
+    config = Config.load([tmp_path / "a.yaml", tmp_path / "b.yaml"], [auth, elsewhere])
     second = config.receivers["otlp/second"].protocols
     assert second.grpc is not None
     assert second.http is None
@@ -172,6 +173,26 @@ def test_telemetry_is_accepted_and_its_log_level_used(tmp_path: Path) -> None:
             "service.pipelines.metrics: only `traces`, `logs`, `traces/",
         ),
         ("    traces:", "    tracer:", "service.pipelines.tracer: only `traces`"),
+        (
+            "${env:PARTYWALL_STORE:-chdb://.partywall}",
+            "http://somewhere",
+            "exporters.clickhouse.endpoint: 'http://somewhere' is no store; write chdb://",
+        ),
+        (
+            "endpoint: 127.0.0.1:4318",
+            "traces_url_path: v1/traces",
+            "receivers.otlp.protocols.http.traces_url_path must begin with `/`, as in /v1/traces",
+        ),
+        (
+            "  health_check:\n",
+            "  health_check: {path: health}\n",
+            "extensions.health_check.path must begin with `/`, as in /health",
+        ),
+        (
+            "  registry_auth:\n",
+            "  registry_auth: {refresh_interval: 0s}\n",
+            "extensions.registry_auth.refresh_interval must be 0.1s or more",
+        ),
         (
             "endpoint: 127.0.0.1:4318",
             "endpoint: 127.0.0.1:4318\n        logs_url_path: /v1/traces",
@@ -262,6 +283,20 @@ def test_the_examples_of_the_pages_are_good(
             "receivers.otlp.protocols.grpc.endpoint=nowhere",
             "--set receivers.otlp.protocols.grpc.endpoint: receivers.otlp.protocols.grpc.endpoint"
             " must be host:port",
+        ),
+        (
+            "exporters.clickhouse.endpoint=${env:NOT_SET_ANYWHERE}",
+            "--set exporters.clickhouse.endpoint: the environment variable NOT_SET_ANYWHERE is not",
+        ),
+        (
+            "extensions.health_check.endpoint=127.0.0.1:4318",
+            "extensions.health_check.endpoint: 127.0.0.1:4318 is that of"
+            " receivers.otlp.protocols.http.endpoint too; choose another port",
+        ),
+        (
+            "service.telemetry.metrics.address=127.0.0.1:4317",
+            "service.telemetry.metrics.address: 127.0.0.1:4317 is that of"
+            " receivers.otlp.protocols.grpc.endpoint too",
         ),
         ("exporters.clickhouse.nothing=", "--set exporters.clickhouse.nothing: exporters"),
     ],

@@ -16,7 +16,11 @@ Secret = NewType("Secret", str)
 
 
 def about(
-    doc: str, *, least: int | None = None, most: int | None = None, choices: tuple[str, ...] = ()
+    doc: str,
+    *,
+    least: float | None = None,
+    most: float | None = None,
+    choices: tuple[str, ...] = (),
 ) -> dict[str, Any]:
     """What is said of a key: its meaning, the smallest and largest number, the only texts."""
     return {"doc": doc, "least": least, "most": most, "choices": choices}

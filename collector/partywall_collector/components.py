@@ -108,9 +108,12 @@ class RetryOnFailure:
     """How a load is tried again while the store is down. It is never given up."""
 
     initial_interval: Duration = field(
-        default=Duration(1.0), metadata=about("The first pause; it doubles each time.")
+        default=Duration(1.0),
+        metadata=about("The first pause; it doubles each time.", least=0.1),
     )
-    max_interval: Duration = field(default=Duration(30.0), metadata=about("The longest pause."))
+    max_interval: Duration = field(
+        default=Duration(30.0), metadata=about("The longest pause.", least=0.1)
+    )
 
 
 @dataclass(frozen=True, slots=True)

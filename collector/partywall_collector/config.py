@@ -1,6 +1,6 @@
 """otel-config.yaml, checked: the OpenTelemetry Collector's grammar with Partywall's components."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from partywall_collector.component_values import Endpoint, Names
 from partywall_collector.components import COMPONENTS, ClickhouseExporter, MemoryLimiter
 from partywall_collector.config_checks import (
+    check_endpoints,
     check_exporter,
     check_extension,
     check_limiters,
@@ -107,6 +108,8 @@ def _config(root: Node) -> Config:
             check_exporter(name, exporter, top)
     for name, extension in extensions.items():
         check_extension(name, extension, top)
+    telemetry = read_telemetry(service.get("telemetry"))
+    check_endpoints(_endpoints(running.receivers, extensions, telemetry))
     return Config(
         receivers=running.receivers,
         signals=running.signals,
@@ -115,9 +118,24 @@ def _config(root: Node) -> Config:
             key: item for key, item in extensions.items() if isinstance(item, Authenticator)
         },
         health={key: item for key, item in extensions.items() if isinstance(item, HealthCheck)},
-        telemetry=read_telemetry(service.get("telemetry")),
+        telemetry=telemetry,
         memory_limiter=limiter,
     )
+
+
+def _endpoints(
+    receivers: Mapping[str, OtlpReceiver], extensions: Mapping[str, Any], telemetry: Telemetry
+) -> Iterator[tuple[str, Endpoint | None]]:
+    """Each key that says where to listen."""
+    for name, receiver in receivers.items():
+        for protocol in ("grpc", "http"):
+            settings: Grpc | Http | None = getattr(receiver.protocols, protocol)
+            if settings:
+                yield f"receivers.{name}.protocols.{protocol}.endpoint", settings.endpoint
+    for name, extension in extensions.items():
+        if isinstance(extension, HealthCheck):
+            yield f"extensions.{name}.endpoint", extension.endpoint
+    yield telemetry.metrics_key, telemetry.metrics
 
 
 class _Running(NamedTuple):

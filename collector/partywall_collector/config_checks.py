@@ -1,15 +1,18 @@
 """What the parts of otel-config.yaml need of each other, and cannot do without."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from partywall_collector.authenticators.jwks import is_safe
+from partywall_collector.component_values import Endpoint
 from partywall_collector.components import ClickhouseExporter, MemoryLimiter, TenantRouter
 from partywall_collector.config_document import ConfigError, Node
 from partywall_collector.config_sections import mapping
 from partywall_collector.endpoints import OtlpReceiver
-from partywall_collector.extensions import Authenticator, BearerTokenAuth, Oidc
+from partywall_collector.extensions import Authenticator, BearerTokenAuth, HealthCheck, Oidc
 from partywall_collector.memory import LEAST_LOAD_MIB
+from partywall_collector.store.errors import BadStoreUrl
+from partywall_collector.store.url import parse
 
 
 def check_processors(where: str, place: str, processors: Mapping[str, Any]) -> str:
@@ -56,9 +59,13 @@ def check_memory_limiter(name: str, limiter: MemoryLimiter, top: Mapping[str, No
 
 
 def check_exporter(name: str, exporter: ClickhouseExporter, top: Mapping[str, Node]) -> None:
-    """A load has so much memory that no ordinary request is refused it."""
+    """It names a store, and a load has so much memory that no ordinary request is refused it."""
+    where = mapping(top["exporters"], "exporters")[name].where
+    try:
+        parse(exporter.endpoint)
+    except BadStoreUrl as error:
+        raise ConfigError(f"{where}: exporters.{name}.endpoint: {error}") from None
     if 0 < exporter.load_memory_mib < LEAST_LOAD_MIB:
-        where = mapping(top["exporters"], "exporters")[name].where
         raise ConfigError(
             f"{where}: exporters.{name}.load_memory_mib must be at least {LEAST_LOAD_MIB}, or 0 for"
             " a quarter of the memory: what cannot be loaded goes to quarantine"
@@ -92,6 +99,7 @@ def check_receiver(
     http = receiver.protocols.http
     paths: dict[str, str] = {}
     for key in ("traces_url_path", "logs_url_path", "registry_url_path") if http else ():
+        _check_path(node.where, f"{path}.http.{key}", getattr(http, key))
         other = paths.setdefault(getattr(http, key), key)
         if other != key:
             raise ConfigError(f"{node.where}: {path}.http.{key} is {other} too")
@@ -100,6 +108,21 @@ def check_receiver(
         raise ConfigError(
             f"{node.where}: {path}.http.cors.allowed_origins is missing: which pages may send?"
         )
+
+
+def _check_path(where: str, key: str, path: str) -> None:
+    if not path.startswith("/"):
+        raise ConfigError(f"{where}: {key} must begin with `/`, as in /{path}")
+
+
+def check_endpoints(endpoints: Iterable[tuple[str, Endpoint | None]]) -> None:
+    """No two of these keys listen on one port; port 0 takes a free one each."""
+    keys: dict[Endpoint, str] = {}
+    for key, endpoint in endpoints:
+        if endpoint and not endpoint.endswith(":0"):
+            other = keys.setdefault(endpoint, key)
+            if other != key:
+                raise ConfigError(f"{key}: {endpoint} is that of {other} too; choose another port")
 
 
 def check_extension(name: str, extension: Any, top: Mapping[str, Node]) -> None:
@@ -132,5 +155,7 @@ def check_extension(name: str, extension: Any, top: Mapping[str, Node]) -> None:
                 not (extension.token and extension.filename),
                 "and token are both there; keep one of them",
             )
+        case HealthCheck():
+            _check_path(where, f"extensions.{name}.path", extension.path)
         case _:
             pass

@@ -68,7 +68,7 @@ def parse(text: str, source: str) -> Node:
 
 
 def _node(loader: yaml.SafeLoader, node: yaml.Node, source: str, path: str) -> Node:
-    where = f"{source}:{node.start_mark.line + 1}"
+    where = source if source.startswith("--set ") else f"{source}:{node.start_mark.line + 1}"
     if isinstance(node, yaml.MappingNode):
         items: dict[str, Node] = {}
         for key_node, value_node in node.value:
@@ -84,7 +84,7 @@ def _node(loader: yaml.SafeLoader, node: yaml.Node, source: str, path: str) -> N
         return Node([_node(loader, item, source, path) for item in node.value], where)
     assert isinstance(node, yaml.ScalarNode)
     from_env = "${env:" in node.value
-    text = _filled(node.value, f"{where}: {path}")
+    text = _filled(node.value, f"{where}: {path}" if path else where)
     if text != node.value and node.style is None:  # unquoted: the filled text decides its type
         tag = str(loader.resolve(yaml.ScalarNode, text, (True, False)))  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType] - yaml's resolver is untyped
         node = yaml.ScalarNode(tag, text, node.start_mark, node.end_mark)

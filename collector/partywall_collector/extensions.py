@@ -15,7 +15,8 @@ class RegistryAuth:
     refresh_interval: Duration = field(
         default=Duration(5.0),
         metadata=about(
-            "How often the principals are read again: what was revoked lives no longer."
+            "How often the principals are read again: what was revoked lives no longer.",
+            least=0.1,
         ),
     )
 
@@ -48,7 +49,8 @@ class Oidc:
         default=Duration(300.0),
         metadata=about(
             "How often the issuer's keys are fetched again; sooner for a key that is not known. "
-            "While the issuer is down the last keys stay."
+            "While the issuer is down the last keys stay.",
+            least=0.1,
         ),
     )
 
