@@ -26,8 +26,10 @@ import resource
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -41,6 +43,7 @@ from partywall import fingerprint_keys
 from partywall_collector.collector import Collector
 from partywall_collector.components import Batch
 from partywall_collector.config import Config
+from partywall_collector.memory import resident
 from partywall_collector.registry import placement
 from partywall_collector.store import Store, open_store
 from partywall_collector.store.home import Home
@@ -131,7 +134,9 @@ def stock_client(store: Store) -> Any:
 
 def collected(store: Store, kind: Kind, options: argparse.Namespace) -> dict[str, Any]:
     """Through the collector: gRPC, spool, load."""
-    with Collector(store, Config.default(store.url)) as collector:
+    config = Config.default(store.url)
+    exporter = replace(config.exporter, load_memory_mib=options.load_memory_mib)
+    with Collector(store, replace(config, exporter=exporter)) as collector:
         collector.refresh()
         with client(collector.grpc_endpoint, kind, store, options) as send:
             cost = Cost()
@@ -201,6 +206,24 @@ def parts(store: Store) -> dict[str, int]:
     return row
 
 
+@contextlib.contextmanager
+def watched() -> Generator[list[int]]:
+    """The memory of this process in MB, once a second, from the start to the end of the block."""
+    held, done = [resident() >> 20] * 2, threading.Event()
+
+    def watch() -> None:
+        while not done.wait(1):
+            held.append(resident() >> 20)
+
+    watching = threading.Thread(target=watch)
+    watching.start()
+    try:
+        yield held
+    finally:
+        done.set()
+        watching.join()
+
+
 def peak_mb() -> int:
     """The most memory that this process ever held."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
@@ -250,7 +273,9 @@ def measured(
 
 def overloaded(store: Store, options: argparse.Namespace) -> dict[str, Any]:
     """More than the collector can take: what it refuses, its memory, and what was lost."""
-    ours = collected(store, "raw", options)
+    with watched() as held:
+        ours = collected(store, "raw", options)
+    middle = len(held) // 2
     acknowledged: list[str] = ours["acknowledged"]
     stored = {
         row["sha256"]: row["spans"]
@@ -268,6 +293,8 @@ def overloaded(store: Store, options: argparse.Namespace) -> dict[str, Any]:
         "lost": sum(512 - stored.get(digest, 0) for digest in acknowledged),
         "doubled": sum(max(0, count - 512) for count in stored.values()),
         "peak_mb": peak_mb(),
+        "peak_mb_by_half": [max(held[:middle]), max(held[middle:])],
+        "wall_s": round(ours["wall"]),
     }
 
 
@@ -283,6 +310,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--kinds", nargs="+", choices=("taken", "raw"), default=["taken", "raw"])
     parser.add_argument("--keep", type=Path, help="a folder that keeps the requests for later runs")
     parser.add_argument("--overload", action="store_true")
+    parser.add_argument(
+        "--load-memory-mib", type=int, default=0, help="as the key of the exporter; 0 is a quarter"
+    )
     parser.add_argument("--seconds", type=float, default=20, help="of overload")
     options = parser.parse_args(argv)
     os.environ["PARTYWALL_FINGERPRINT_KEY"] = KEY

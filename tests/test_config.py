@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from partywall_collector.commands.collect import main
-from partywall_collector.components import COMPONENTS, keys
+from partywall_collector.components import COMPONENTS, TenantRouter, keys
 from partywall_collector.config import Config
 from partywall_collector.config_document import ConfigError
 
@@ -156,6 +156,16 @@ def test_telemetry_is_accepted_and_its_log_level_used(tmp_path: Path) -> None:
             " exporters.clickhouse.sending_queue.batch",
         ),
         (
+            "  tenant_router:",
+            "  tenant_router: {own_partitions: 1001}\n  tenant_router/2:",
+            "processors.tenant_router.own_partitions must be 1000 or less",
+        ),
+        (
+            "  tenant_router:",
+            "  tenant_router: {pools: 0}\n  tenant_router/2:",
+            "processors.tenant_router.pools must be 1 or more",
+        ),
+        (
             "chdb://.partywall}",
             "chdb://.partywall}\n    load_memory_mib: 255",
             "exporters.clickhouse.load_memory_mib must be at least 256, or 0 for",
@@ -219,6 +229,17 @@ def test_a_mistake_is_named_by_line_and_key(
     text = refusal(tmp_path, GOOD.replace(old, new, 1))
     assert message in text
     assert "c.yaml" in text
+
+
+def test_all_pipelines_place_tenants_by_the_same_limits(tmp_path: Path) -> None:
+    """The keys of the one router, whose name may differ; several limits are refused."""
+    routers = "  tenant_router: {pools: 4}\n  tenant_router/b: {pools: 4}"
+    text = GOOD.replace("  tenant_router:", routers)
+    head, _, tail = text.rpartition("[tenant_router]")
+    text = f"{head}[tenant_router/b]{tail}"
+    assert load(tmp_path, text).tenant_router == TenantRouter(own_partitions=100, pools=4)
+    error = refusal(tmp_path, text.replace("router/b: {pools: 4}", "router/b: {pools: 5}"))
+    assert "service.pipelines place tenants by several limits (traces, logs)" in error
 
 
 LIMITED = GOOD.replace("[tenant_router]", "[memory_limiter, tenant_router]").replace(

@@ -49,7 +49,7 @@ def test_a_cluster_shards_what_is_a_tenants_and_copies_the_rest() -> None:
 def test_what_somebody_is_told_of_is_on_disk_before() -> None:
     """Tables that a request or a command writes are synced; what is worked out anew need not be."""
     synced = {name for name, text in single("tables").items() if "fsync_after_insert = 1" in text}
-    told = {*KINDS, "identifier_kinds", "issuers", "readers", "responses"}
+    told = {*KINDS, "identifier_kinds", "issuers", "placement_limits", "readers", "responses"}
     assert synced == told | {"calls", "quarantine", "requests", "segments", "spans"}
     made_again = {"analyses", "drills", "fingerprint_keys", "ledger", "schema_version"}
     assert {*single("tables")} - synced == made_again | {"decoded", "ingest"}

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,8 +16,13 @@ from moving import load
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from partywall import attributes
+from partywall_collector.collector import Collector
 from partywall_collector.commands import registry
+from partywall_collector.components import TenantRouter
+from partywall_collector.config import Config
 from partywall_collector.envelope import Envelope, frame
+from partywall_collector.registry.load import write
+from partywall_collector.registry.model import Tenant
 from partywall_collector.registry.placement import UnknownTenant, move, own, pool
 from partywall_collector.store import Store, open_store
 
@@ -52,6 +58,42 @@ def test_a_moved_tenant_loses_and_doubles_nothing(store: Store) -> None:
     assert kept["store_content"], "the rest of the tenant's record stays"
     with pytest.raises(UnknownTenant, match="fjord"):
         move(store, "fjord", own("fjord"))
+
+
+def placements(store: Store) -> dict[str, str]:
+    """Where each tenant's spans go."""
+    rows = store.rows("SELECT tenant_id, placement FROM current_tenants")
+    return {row["tenant_id"]: row["placement"] for row in rows}
+
+
+def test_the_limits_of_the_collector_that_was_started_last_count(home: Path) -> None:
+    """For tenants that are registered from then on; who is placed stays, whatever changes."""
+    url = f"chdb://{home}"
+    config = Config.default(url)
+    some = replace(config, tenant_router=TenantRouter(own_partitions=2, pools=1))
+    fewer = replace(config, tenant_router=TenantRouter(own_partitions=1, pools=200))
+    names = [f"t{number}" for number in range(12)]
+    with open_store(url, role="owner") as store:
+        with Collector(store, some):
+            write([Tenant(id=name) for name in names[:4]], store)
+        first = placements(store)
+        assert first == {"t0": own("t0"), "t1": own("t1"), "t2": "pool-00", "t3": "pool-00"}
+        with Collector(store, fewer):
+            pass
+        with Collector(store, config):  # it says nothing of them
+            write([Tenant(id=name, name="new") for name in names], store)
+        found = placements(store)
+        assert {name: found[name] for name in first} == first
+        assert found == first | {name: pool(name, 200) for name in names[4:]}
+        assert len(set(found.values())) > 8
+    assert registry.main(["place", "t2", "--pool", "--store", url]) == 0
+    assert registry.main(["place", "t3", "--own", "--store", url]) == 0, "whatever the limit is"
+    with open_store(url, role="owner") as store:
+        moved = store.rows(
+            "SELECT tenant_id, argMax(placement, recorded_at) AS placement FROM tenants"
+            " WHERE tenant_id IN ('t2', 't3') GROUP BY tenant_id ORDER BY tenant_id"
+        )
+        assert [row["placement"] for row in moved] == [pool("t2", 200), own("t3")]
 
 
 @pytest.mark.parametrize("delay", [0.0, 0.03, 0.3])

@@ -26,6 +26,8 @@ from partywall_collector.receivers.otlp_http import otlp_app
 from partywall_collector.receivers.registry_intake import RegistryIntake
 from partywall_collector.receivers.room import Room
 from partywall_collector.receivers.trace_intake import TraceIntake
+from partywall_collector.registry.placement import Limits as PlacementLimits
+from partywall_collector.registry.placement import limit
 from partywall_collector.repeats import Repeats
 from partywall_collector.spool import MIB, Limits, Spool
 from partywall_collector.store import Store
@@ -63,10 +65,12 @@ class Collector:
         with ExitStack() as undo:
             self._spool = Spool(self._store.home / "spool", _limits(self._config))
             undo.callback(self._spool.close)
+            if router := self._config.tenant_router:
+                limit(self._store, PlacementLimits(router.own_partitions, router.pools))
             repeats = Repeats()
             repeats.recall(self._store, self._spool)
             retry = self._config.exporter.retry_on_failure
-            most = (self._config.exporter.load_memory_mib * MIB) or load_bytes(of_machine())
+            most = _load_bytes(self._config)
             loader = Loader(self._store, self._spool, self._counters, retry, most)
             loader.start()
             undo.callback(loader.stop)
@@ -189,11 +193,15 @@ class Collector:
             log.warning("not everything could be loaded; it stays in the spool for the next start")
 
 
+def _load_bytes(config: Config) -> int:
+    return (config.exporter.load_memory_mib * MIB) or load_bytes(of_machine())
+
+
 def _limits(config: Config) -> Limits:
     queue = config.exporter.sending_queue
     return Limits(
         segment_spans=queue.batch.max_spans,
-        segment_bytes=(queue.batch.max_size_mib * MIB) or segment_bytes(of_machine()),
+        segment_bytes=(queue.batch.max_size_mib * MIB) or segment_bytes(_load_bytes(config)),
         segment_age=queue.batch.flush_timeout,
         disk_bytes=queue.queue_size_mib * MIB,
         memory_bytes=queue.pending_size_mib * MIB,

@@ -12,14 +12,28 @@ from typing import Any, get_args, get_type_hints
 from partywall_collector.component_values import Duration, about
 from partywall_collector.endpoints import OtlpReceiver
 from partywall_collector.extensions import BearerTokenAuth, HealthCheck, Oidc, RegistryAuth
+from partywall_collector.registry.placement import DEFAULT
 
 
 @dataclass(frozen=True, slots=True)
 class TenantRouter:
     """Sends each span to its tenant's tables or to quarantine; tenants come from the registry.
 
-    Required in every pipeline. It has no keys: adding a tenant changes no configuration.
+    Required in every pipeline. Adding a tenant changes no configuration.
     """
+
+    own_partitions: int = field(
+        default=DEFAULT.own_partitions,
+        metadata=about(
+            "So many tenants get a partition of their own when they are registered.",
+            least=0,
+            most=1000,
+        ),
+    )
+    pools: int = field(
+        default=DEFAULT.pools,
+        metadata=about("So many partitions are shared by all other tenants.", least=1, most=256),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +91,8 @@ class Batch:
     max_size_mib: int = field(
         default=0,
         metadata=about(
-            "A segment is closed at this size in MiB; 0 is a 32nd of the machine's or the"
-            " container's memory, from 16 to 192.",
+            "A segment is closed at this size in MiB; 0 is an eighth of what its load may take,"
+            " from 16 to 192.",
             least=0,
         ),
     )

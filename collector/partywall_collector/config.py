@@ -6,7 +6,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from partywall_collector.component_values import Endpoint, Names
-from partywall_collector.components import COMPONENTS, ClickhouseExporter, MemoryLimiter
+from partywall_collector.components import (
+    COMPONENTS,
+    ClickhouseExporter,
+    MemoryLimiter,
+    TenantRouter,
+)
 from partywall_collector.config_checks import (
     check_endpoints,
     check_exporter,
@@ -15,6 +20,7 @@ from partywall_collector.config_checks import (
     check_memory_limiter,
     check_processors,
     check_receiver,
+    check_routers,
 )
 from partywall_collector.config_document import ConfigError, Node, read_documents
 from partywall_collector.config_sections import (
@@ -46,6 +52,8 @@ class Config:
     health: Mapping[str, HealthCheck]
     telemetry: Telemetry = field(default_factory=Telemetry)
     memory_limiter: MemoryLimiter | None = None
+    tenant_router: TenantRouter | None = None
+    """None leaves the limits of placement to whoever said them last."""
 
     @classmethod
     def load(cls, paths: Sequence[Path], overrides: Iterable[str] = ()) -> "Config":
@@ -120,6 +128,7 @@ def _config(root: Node) -> Config:
         health={key: item for key, item in extensions.items() if isinstance(item, HealthCheck)},
         telemetry=telemetry,
         memory_limiter=limiter,
+        tenant_router=running.router,
     )
 
 
@@ -146,6 +155,7 @@ class _Running(NamedTuple):
     exporter: ClickhouseExporter
     limiter: str
     """The id of the memory limiter; "" for none."""
+    router: TenantRouter
 
 
 def _pipelines(
@@ -160,6 +170,7 @@ def _pipelines(
     signals: dict[str, frozenset[str]] = {}
     exporters: dict[str, ClickhouseExporter] = {}
     limiters: dict[str, str] = {}
+    routers: dict[str, TenantRouter] = {}
     for name, node in pipelines.items():
         place = f"{path}.{name}"
         signal = name.partition("/")[0]
@@ -174,6 +185,7 @@ def _pipelines(
         if not used["receivers"]:
             raise ConfigError(f"{node.where}: {place}.receivers names none; add `otlp`")
         limiters[name] = check_processors(node.where, place, used["processors"])
+        routers[name] = next(p for p in used["processors"].values() if isinstance(p, TenantRouter))
         if len(used["exporters"]) != 1:
             raise ConfigError(f"{node.where}: {place}.exporters must name one `clickhouse`")
         receivers |= used["receivers"]
@@ -186,8 +198,10 @@ def _pipelines(
             f"{at.where}: {path} end in several stores ({named}); run a collector each"
         )
     check_limiters(at.where, limiters)
+    check_routers(at.where, routers)
     (exporter,) = exporters.values()
-    return _Running(receivers, signals, exporter, next(iter(limiters.values())))
+    limiter, router = next(iter(limiters.values())), next(iter(routers.values()))
+    return _Running(receivers, signals, exporter, limiter, router)
 
 
 def _references(

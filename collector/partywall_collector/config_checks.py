@@ -41,6 +41,15 @@ def check_limiters(where: str, limiters: Mapping[str, str]) -> None:
         )
 
 
+def check_routers(where: str, routers: Mapping[str, TenantRouter]) -> None:
+    """All pipelines place tenants by the same limits."""
+    if len(set(routers.values())) > 1:
+        raise ConfigError(
+            f"{where}: service.pipelines place tenants by several limits ({', '.join(routers)});"
+            " name the same `tenant_router` in each"
+        )
+
+
 def check_memory_limiter(name: str, limiter: MemoryLimiter, top: Mapping[str, Node]) -> None:
     """It has a limit, and a spike that is smaller."""
     where = mapping(top["processors"], "processors")[name].where

@@ -73,14 +73,14 @@ def of_machine() -> int:
     return min(sizes)
 
 
-def segment_bytes(memory: int) -> int:
-    """How large a segment may become with so much memory: its load takes six times that."""
-    return min(192 * MIB, max(16 * MIB, memory // 32))
-
-
 def load_bytes(memory: int) -> int:
     """How much the engine may take for one load where there is so much memory."""
     return max(LEAST_LOAD_MIB * MIB, memory // 4)
+
+
+def segment_bytes(load: int) -> int:
+    """How large a segment may become whose load may take so much: it takes six times its size."""
+    return min(192 * MIB, max(16 * MIB, load // 8))
 
 
 def reader_bytes(memory: int) -> int:

@@ -34,6 +34,7 @@ def plant(store: Store, other_rows: int = OTHER_ROWS) -> None:
             "schema_version",
             "fingerprint_keys",
             "identifier_kinds",
+            "placement_limits",
         ):
             continue
         _insert(store, table, columns, OWN, "own", "pool-01", 2)

@@ -4,7 +4,7 @@ import argparse
 from typing import Any
 
 from partywall_collector.commands.senders import print_json
-from partywall_collector.registry.placement import move, own, pool
+from partywall_collector.registry.placement import limits, move, own, pool
 from partywall_collector.store import open_store
 
 
@@ -21,8 +21,9 @@ def add_commands(commands: Any, common: argparse.ArgumentParser) -> None:
 
 
 def _place(options: argparse.Namespace) -> int:
-    placement = own(options.tenant) if options.own else pool(options.tenant)
     with open_store(options.store, role="writer") as store:
+        pools = limits(store).pools
+        placement = own(options.tenant) if options.own else pool(options.tenant, pools)
         moved = move(store, options.tenant, placement)
     if options.json:
         print_json({"tenant": options.tenant, "placement": placement, "moved": moved})

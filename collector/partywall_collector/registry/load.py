@@ -25,7 +25,7 @@ from partywall_collector.registry.model import (
     Session,
     Tenant,
 )
-from partywall_collector.registry.placement import place
+from partywall_collector.registry.placement import limits, place
 from partywall_collector.registry.read import Read, read_files, refuse_unknown_tenants
 from partywall_collector.registry.schema import RecordT, record_of, row, slots
 from partywall_collector.store import Store, statement
@@ -190,7 +190,8 @@ def append(
     recorded_at = max(datetime.now(UTC), newest + timedelta(microseconds=1))
     rows = [{**row(record), "recorded_at": recorded_at} for record in fresh]
     if kind == Tenant.kind:
-        place(rows, {columns["tenant_id"]: columns["placement"] for columns in stored})
+        placed = {columns["tenant_id"]: columns["placement"] for columns in stored}
+        place(rows, placed, limits(store))
     if rows:
         store.insert(kind, rows)
     return len(rows)

@@ -1,18 +1,28 @@
 """In which partition of the evidence tables a tenant's rows lie: one of its own, or a shared pool.
 
 An insert costs about 5 ms of CPU for each partition that it touches, so the long tail shares pools.
-A tenant is placed when it is registered, and keeps its place until it is moved.
+A tenant is placed when it is registered, and keeps its place until it is moved. The limits are
+those of the collector that was started last (`tenant_router` of its configuration).
 """
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from datetime import UTC, datetime
+from typing import Any, Final, NamedTuple
 
 from partywall_collector.store import Store, StoreError, statement
 
-OWN_PARTITIONS: Final = 100
-POOLS: Final = 16
 QUERIES: Final = "partywall_collector.registry.sql"
+
+
+class Limits(NamedTuple):
+    """How many tenants get a partition of their own, and how many pools all others share."""
+
+    own_partitions: int = 100
+    pools: int = 16
+
+
+DEFAULT: Final = Limits()
 
 
 class UnknownTenant(StoreError):
@@ -24,23 +34,40 @@ def own(tenant: str) -> str:
     return f"own-{tenant}"
 
 
-def pool(tenant: str) -> str:
-    """The pool of a tenant: always the same one."""
-    return f"pool-{hashlib.sha256(tenant.encode()).digest()[0] % POOLS:02d}"
+def pool(tenant: str, pools: int = DEFAULT.pools) -> str:
+    """The pool of a tenant: always the same one of so many."""
+    return f"pool-{hashlib.sha256(tenant.encode()).digest()[0] % pools:02d}"
 
 
-def place(tenants: Iterable[dict[str, Any]], placed: Mapping[str, str]) -> None:
+def limits(store: Store) -> Limits:
+    """What counts for tenants that are placed now."""
+    rows = store.rows(statement(QUERIES, "placement_limits"))
+    return Limits(**rows[0]) if rows else DEFAULT
+
+
+def limit(store: Store, said: Limits) -> None:
+    """Let these limits count for every process that places tenants; who is placed already stays."""
+    if limits(store) != said:
+        row = {**said._asdict(), "recorded_at": datetime.now(UTC)}
+        store.insert("placement_limits", [row])
+
+
+def place(
+    tenants: Iterable[dict[str, Any]],
+    placed: Mapping[str, str],
+    most: Limits = DEFAULT,
+) -> None:
     """Put new tenants into partitions of their own as long as there are some; known ones stay."""
     count = sum(placement.startswith(own("")) for placement in placed.values())
     for tenant in tenants:
         name: str = tenant["tenant_id"]
         if name in placed:
             tenant["placement"] = placed[name]
-        elif count < OWN_PARTITIONS:
+        elif count < most.own_partitions:
             tenant["placement"] = own(name)
             count += 1
         else:
-            tenant["placement"] = pool(name)
+            tenant["placement"] = pool(name, most.pools)
 
 
 def move(store: Store, tenant: str, placement: str) -> bool:
