@@ -316,6 +316,22 @@ def test_a_port_that_is_taken_is_named_by_its_key(store: Store, protocol: str) -
                 Collector(store, config).start()
 
 
+def test_a_collector_asks_senders_to_come_back_before_the_disk_is_full(store: Store) -> None:
+    """An embedded store's tables lie beside the spool: a segment's room stays free for them."""
+    config = Config.default(store.url)
+    queue = config.exporter.sending_queue
+    batch = replace(queue.batch, max_size_mib=1 << 30)  # more than any disk has
+    exporter = replace(config.exporter, sending_queue=replace(queue, batch=batch))
+    with Collector(store, replace(config, exporter=exporter)) as collector:
+        place = collector.http_endpoint.removeprefix("http://")
+        connection = http.client.HTTPConnection(place, timeout=10)
+        connection.request("POST", "/v1/traces", request(), GOOD)
+        answer = connection.getresponse()
+        assert (answer.status, answer.headers["Retry-After"]) == (429, "2")
+        assert "stay free" in Status.FromString(answer.read()).message
+        connection.close()
+
+
 def test_the_health_check_answers_while_the_collector_runs(store: Store) -> None:
     """200 on its own endpoint."""
     with socket.create_server(("127.0.0.1", 0)) as free:

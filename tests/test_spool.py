@@ -182,6 +182,20 @@ def test_a_full_spool_refuses_and_takes_again_once_there_is_room(tmp_path: Path)
     spool.close()
 
 
+def test_the_spool_leaves_room_on_the_disk_for_the_tables(tmp_path: Path) -> None:
+    """It would fill the disk that they share, and then nothing of it could ever be loaded."""
+    disk = os.statvfs(tmp_path)
+    free = disk.f_bavail * disk.f_frsize
+    for name, reserve in (("short", free + (1 << 30)), ("enough", 1)):
+        spool = Spool(tmp_path / name, Limits(free_bytes=reserve))
+        if name == "short":
+            with pytest.raises(SpoolFull, match="the disk is full"):
+                spool.append("p", ("acme",), "A1", b"x", 1)
+        else:
+            spool.append("p", ("acme",), "A1", b"x", 1).result(10)
+        spool.close()
+
+
 def test_a_disk_error_refuses_the_request_and_keeps_what_was_acknowledged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
@@ -63,7 +64,10 @@ class Collector:
     def start(self) -> None:
         """Listen; raises `ConfigError` for an endpoint that is taken, `SpoolInUse` for a spool."""
         with ExitStack() as undo:
-            self._spool = Spool(self._store.home / "spool", _limits(self._config))
+            limits = _limits(self._config)
+            if self._store.engine:  # its tables lie on the same disk
+                limits = replace(limits, free_bytes=limits.segment_bytes)
+            self._spool = Spool(self._store.home / "spool", limits)
             undo.callback(self._spool.close)
             if router := self._config.tenant_router:
                 limit(self._store, PlacementLimits(router.own_partitions, router.pools))
@@ -82,7 +86,7 @@ class Collector:
             grants = Grants(self._store, self._config.refresh_interval)
             limiter = self._config.memory_limiter
             memory = Memory(limiter) if limiter else None
-            room = Room(_limits(self._config).memory_bytes, memory)
+            room = Room(limits.memory_bytes, memory)
             governance = Governance(self._store)
             intakes: dict[str, Intake] = {
                 "traces": TraceIntake(self._spool, repeats, grants, self._quotas, self._counters),

@@ -57,6 +57,8 @@ class Limits:
     segment_bytes: int = 64 * MIB
     segment_age: float = 0.5
     disk_bytes: int = 4096 * MIB
+    free_bytes: int = 0
+    """What must stay free on the disk, where the tables need room there to take a segment."""
     memory_bytes: int = 256 * MIB
 
 
@@ -128,6 +130,11 @@ class Spool:
                 raise SpoolError("the collector is stopping")
             if self._on_disk() + self._waiting_bytes + len(request) > self.limits.disk_bytes:
                 raise SpoolFull("the spool is full: the store does not keep up or is down")
+            if self.limits.free_bytes and self._free() < self.limits.free_bytes + len(request):
+                raise SpoolFull(
+                    f"the disk is full: {self.limits.free_bytes // MIB} MiB of it"
+                    " stay free, because without them nothing that waits could be loaded"
+                )
             if self._waiting and self._waiting_bytes + len(request) > self.limits.memory_bytes:
                 raise SpoolFull("too many requests wait for the disk")
             # Strictly rising, so that received_at names one envelope of this spool.
@@ -228,6 +235,10 @@ class Spool:
         """The segments that hold something; a half goes by the name of its whole."""
         names = {segment.id.partition(".")[0] for segment in self._sealed}
         return names | ({self._open.path.stem} if self._open else set())
+
+    def _free(self) -> int:
+        disk = os.statvfs(self.folder)
+        return disk.f_bavail * disk.f_frsize - self._waiting_bytes
 
     def _on_disk(self) -> int:
         open_bytes = self._open.size if self._open else 0
