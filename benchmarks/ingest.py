@@ -14,7 +14,8 @@ the tables are merged and measured.
 
 `taken` are spans whose facts our SDK took; `raw` have content, and the collector takes the facts
 of them. The top of the JSON line is `taken`. `--overload` sends without pause from twice as many
-threads as the receiver has, takes refusals, and looks for every request that was acknowledged.
+threads as the receiver has, takes refusals, and looks for every request that was acknowledged. With
+a small `--queue-size-mib` the spool is full most of the time.
 """
 
 import argparse
@@ -135,7 +136,10 @@ def stock_client(store: Store) -> Any:
 def collected(store: Store, kind: Kind, options: argparse.Namespace) -> dict[str, Any]:
     """Through the collector: gRPC, spool, load."""
     config = Config.default(store.url)
-    exporter = replace(config.exporter, load_memory_mib=options.load_memory_mib)
+    queue = replace(config.exporter.sending_queue, queue_size_mib=options.queue_size_mib)
+    exporter = replace(
+        config.exporter, sending_queue=queue, load_memory_mib=options.load_memory_mib
+    )
     with Collector(store, replace(config, exporter=exporter)) as collector:
         collector.refresh()
         with client(collector.grpc_endpoint, kind, store, options) as send:
@@ -310,6 +314,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--kinds", nargs="+", choices=("taken", "raw"), default=["taken", "raw"])
     parser.add_argument("--keep", type=Path, help="a folder that keeps the requests for later runs")
     parser.add_argument("--overload", action="store_true")
+    parser.add_argument(
+        "--queue-size-mib", type=int, default=4096, help="as the key of the exporter"
+    )
     parser.add_argument(
         "--load-memory-mib", type=int, default=0, help="as the key of the exporter; 0 is a quarter"
     )
