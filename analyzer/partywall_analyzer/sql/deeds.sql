@@ -1,7 +1,8 @@
 -- What each identity did for whom, in kinds that a rule tells apart, with the first call of each kind:
 -- outside any session; with a tool that, by the registry, names datasets or parties, and without any;
 -- on standing power, that is with neither an approval nor a credential for one request; with a
--- credential that lives too long. Kinds of which no rule would speak are left out.
+-- credential that lives too long. Kinds of which no rule would speak are left out; most calls are by
+-- what is read first.
 CREATE TABLE {deeds:Identifier} ENGINE = Memory AS
 WITH
     ruled AS (
@@ -28,7 +29,10 @@ SELECT
             toString(policy_id), toString(policy_decision), toString(attestation)),
         (start_time, span_id)) AS first
 FROM calls
-WHERE NOT failed AND ({everything:Bool} OR identity IN {dirty_identities:Identifier})
+PREWHERE ({everything:Bool} OR identity IN {dirty_identities:Identifier})
+    AND (request_id = '' OR tool IN ruled OR approval_id != '' OR credential_id IN too_long
+        OR identity IN wide)
+WHERE NOT failed
     AND (is_unbound OR is_ruled OR approval_id != '' OR long_lived != '' OR identity IN wide)
 GROUP BY
     identity, tenant_id, tool, operation, approval_id, subject, is_unbound, is_ruled, is_silent,
