@@ -10,17 +10,20 @@ import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from collecting import PROTOCOLS, SHIPPED, collecting, command
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from partywall import attributes
-from partywall_collector.commands.collect import BUILT_IN, main
+from partywall_collector.commands import collect
+from partywall_collector.commands.collect import ABORTED, BUILT_IN, main
 from partywall_collector.components import COMPONENTS
-from partywall_collector.store import open_store
+from partywall_collector.store import QueryFailed, Store, open_store
 
 
 def request(count: int) -> bytes:
@@ -77,6 +80,26 @@ def test_ctrl_c_is_a_graceful_stop_and_a_second_collector_is_refused(tmp_path: P
         assert second.stderr.startswith("partywall collect: ")
         assert str(home) in second.stderr
         assert running.end(signal.SIGINT) == 0
+
+
+def test_a_collector_whose_engine_has_failed_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Not one that takes spans for ever and loads none: code 1, so that it is started again.
+
+    No statement is known that brings a fatal error about, so the engine's words are put in.
+    """
+    asked = Store.rows
+
+    def rows(self: Store, sql: str, params: Mapping[str, Any] | None = None) -> Any:
+        if sql == "SELECT 1":
+            raise QueryFailed("The server is shutting down due to a fatal error", ABORTED)
+        return asked(self, sql, params)
+
+    monkeypatch.setattr(Store, "rows", rows)
+    monkeypatch.setattr(collect, "REPORT_EVERY", 0.1)
+    assert main(command(tmp_path / "home")) == 1
+    assert "lies in the spool and is loaded at the next start" in caplog.text
 
 
 def test_a_port_that_is_taken_ends_with_the_key_of_the_endpoint(

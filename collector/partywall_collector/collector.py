@@ -58,6 +58,7 @@ class Collector:
         self._http: list[HttpServer] = []
         self._ready = self._started = False
         self._running = ExitStack()
+        self._patience = STOP_PATIENCE
         self.metrics_endpoint = ""
         """http://host:port/metrics with the real port; "" where none is configured."""
 
@@ -120,9 +121,10 @@ class Collector:
             self._ready = self._started = True
             self._running = undo.pop_all()
 
-    def stop(self) -> None:
-        """Take no more requests, load what is acknowledged, give the spool back."""
+    def stop(self, patience: float = STOP_PATIENCE) -> None:
+        """Take no more requests, load what is acknowledged in that time, give the spool back."""
         self._ready = False
+        self._patience = patience
         self._running.close()
 
     def __enter__(self) -> Self:
@@ -193,7 +195,7 @@ class Collector:
             self._http.append(server)
 
     def _drain_at_the_end(self) -> None:
-        if self._started and not self.drain():
+        if self._started and not self.drain(self._patience):
             log.warning("not everything could be loaded; it stays in the spool for the next start")
 
 

@@ -20,7 +20,7 @@ from partywall_collector.config_document import ConfigError, read_documents
 from partywall_collector.metrics import Stats
 from partywall_collector.signals import until_signal
 from partywall_collector.spool import SpoolInUse
-from partywall_collector.store import StoreError, open_store
+from partywall_collector.store import QueryFailed, Store, StoreError, open_store
 from partywall_collector.store.facade import serve
 from partywall_collector.store.retaining import retaining
 from partywall_collector.telemetry import set_up_logging
@@ -29,6 +29,8 @@ DEFAULT_FILE = Path("otel-config.yaml")
 log = logging.getLogger("partywall.collect")
 BUILT_IN = Path(__file__).parent.parent / "otel-config.yaml"
 REPORT_EVERY = 10.0
+ABORTED = 236
+"""What an embedded engine says to every statement after a fatal error, until its process ends."""
 PASSWORD = re.compile(r"(://[^:/@\s]*):[^/@\s]*@")
 
 
@@ -152,6 +154,13 @@ def _run(config: Config) -> int:
         say("ready")
         before = collector.stats()
         while not stopped.wait(REPORT_EVERY):
+            if _has_failed(store):
+                log.critical(
+                    "the embedded engine has met a fatal error and takes nothing until this process"
+                    " ends; what is acknowledged lies in the spool and is loaded at the next start"
+                )
+                collector.stop(patience=0)
+                return 1
             now = collector.stats()
             if (now.accepted_requests, now.loaded_requests, now.refused) != (
                 before.accepted_requests,
@@ -164,6 +173,18 @@ def _run(config: Config) -> int:
         collector.stop()
         say(_line(collector.stats()))
     return 0
+
+
+def _has_failed(store: Store) -> bool:
+    """Whether the embedded engine is beyond help; a server is restarted by somebody else."""
+    try:
+        if store.engine:
+            store.rows("SELECT 1")
+    except QueryFailed as error:
+        return error.code == ABORTED
+    except StoreError:
+        pass
+    return False
 
 
 def _line(stats: Stats) -> str:
