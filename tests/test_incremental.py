@@ -71,9 +71,9 @@ NOTHING = ("", "\nLIMIT 0")
 MUTANTS = {
     "only the new calls of a session are opened": ("open_calls", "WHERE ", f"WHERE {NEW} AND "),
     "only the new calls with a value are read": (
-        "held",
-        "WHERE ",
-        f"WHERE ({{everything:Bool}} OR {NEW}) AND ",
+        "met",
+        "OR arrayExists",
+        f"OR ({{everything:Bool}} OR {NEW}) AND arrayExists",
     ),
     "a value is judged by the new calls": (
         "shared_values",

@@ -43,21 +43,21 @@ _DIRTY: Final = {
 _ASKED: Final = {"asked_traces": "trace_id FixedString(16)"}
 _NOTHING_NEW: Final = {"new_calls": list[int](), "changed_datasets": list[str]()}
 
-_OPENED: Final = ("open_spans", "open_calls_of_credentials")
+_ABOUT_CREDENTIALS: Final = ("known_credentials", "calls_of_credentials")
 _DERIVED: Final = (
-    *("meeting", "touches", "ignored", "telling", "held", "had", "mixed_traces"),
-    *("mixed_sessions", "linked", "credential_uses", "deeds", "spread"),
+    *("mixed_sessions", "mixed_runs", "meeting", "ignored", "telling", "spreading", "met"),
+    *("touches", "held", "had", "spread", "mixed_traces", "linked", "credential_uses", "deeds"),
     *("numbered_sessions", "session_records", "sighted", "sightings"),
 )
 """What rules read beside open calls and spans, in the order in which it is made."""
 
 _READ: Final = (
-    *("calls", "spans", "calls_of_credentials", "touches", "held", "had", "mixed_traces"),
+    *("calls", "spans", "calls_of_credentials", "met", "touches", "held", "had", "mixed_traces"),
     *("deeds", "spread", "numbered_sessions", "session_records", "sightings"),
 )
 """What a rule reads its crossings from: if all that it names is empty, it finds none."""
 
-_RAW: Final = {"calls": "calls", "calls_of_credentials": "calls", "spans": "spans"}
+_RAW: Final = {"calls": "calls", "spans": "spans"}
 """What is opened for dirty keys; a whole analysis reads the tables of the store."""
 
 
@@ -96,7 +96,7 @@ class Tables:
         self.news = news
         mark = f"{_PREFIX}{int(time.time())}_{secrets.token_hex(6)}"
         self._empty = _FROM_REGISTRY | COLUMNS | _DIRTY | _ASKED
-        made = (*self._empty, *_DERIVED, "known_credentials", "planted", "crossings")
+        made = (*self._empty, *_ABOUT_CREDENTIALS, *_DERIVED, "planted", "crossings")
         self._made = {name: f"{mark}_{name}" for name in made}
         if news:
             self._made |= {name: f"{mark}_{name}" for name in (*_RAW, *MADE)}
@@ -123,11 +123,11 @@ class Tables:
                 self._run("empty_calls")
                 find_dirty(self._store, self.news, self.names, self._run, self._open_calls)
                 self._run("dirty_identities")
+                self._run("open_spans")
             else:
                 self._values.judge_all()
-            for name in ("known_credentials", *(_OPENED if self.news else ())):
+            for name in ("known_credentials", "open_calls_of_credentials", "wide_values"):
                 self._run(name)
-            self._run("wide_values")
             self._fill_parties()
             for name in ("epochs", *_DERIVED, "empty_crossings"):
                 self._run(name)

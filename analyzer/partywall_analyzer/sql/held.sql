@@ -17,10 +17,8 @@ FROM (
                 arrayFilter(v -> v IN {telling:Identifier}, values_in))),
             arrayMap(v -> (v, true), arrayDistinct(
                 arrayFilter(v -> v IN {telling:Identifier}, values_out))))) AS entry
-    FROM calls
-    WHERE NOT failed AND (
-        arrayExists(v -> v IN {telling:Identifier}, values_in)
-        OR arrayExists(v -> v IN {telling:Identifier}, values_out))
+    FROM {met:Identifier}
+    WHERE NOT failed
 ) AS calls
 LEFT ARRAY JOIN calls.datasets AS access
 LEFT JOIN {owners:Identifier} AS owners ON owners.id = access.id

@@ -2,9 +2,9 @@
 -- meet is left out: there, one handed over to the other.
 WITH
     inside AS (
-        SELECT * FROM {calls:Identifier}
+        SELECT * FROM {met:Identifier}
         WHERE session_id IN {mixed_sessions:Identifier} AND trace_id NOT IN (
-            SELECT trace_id FROM {calls:Identifier}
+            SELECT trace_id FROM {met:Identifier}
             WHERE session_id IN {mixed_sessions:Identifier}
             GROUP BY trace_id
             HAVING min(cityHash64(tenant_id)) != max(cityHash64(tenant_id)))),

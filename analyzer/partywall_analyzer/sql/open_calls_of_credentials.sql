@@ -1,4 +1,4 @@
--- All calls with those of the dirty credentials that may tell something: two tenants used them, the
+-- All calls with those of the open credentials that may tell something: two tenants used them, the
 -- registry says that they are another one's, or they ended before their last use.
 CREATE TABLE {calls_of_credentials:Identifier} ENGINE = Memory AS
 WITH suspect AS (
@@ -7,7 +7,9 @@ WITH suspect AS (
         SELECT
             credential_id, min(cityHash64(tenant_id)) AS least_of,
             max(cityHash64(tenant_id)) AS most_of, max(start_time) AS last_use
-        FROM calls WHERE credential_id IN {dirty_credentials:Identifier} AND NOT failed
+        FROM calls
+        WHERE credential_id != '' AND NOT failed
+            AND ({everything:Bool} OR credential_id IN {dirty_credentials:Identifier})
         GROUP BY credential_id
     ) AS uses
     LEFT JOIN {known_credentials:Identifier} AS known ON known.credential_id = uses.credential_id

@@ -1,5 +1,5 @@
--- Who holds the values that more than eight tenants hold. `is_own` says that the tenant's own data or a
--- commons gave it out.
+-- Who holds the values of a tenant's data that more than eight tenants hold. `is_own` says that the
+-- tenant's own data or a commons gave it out.
 CREATE TABLE {spread:Identifier} ENGINE = Memory AS
 SELECT
     entry.1 AS value, entry.2 AS came_out, access.id AS dataset, owners.owner AS owner,
@@ -11,12 +11,10 @@ FROM (
     SELECT
         *, arrayJoin(arrayConcat(
             arrayMap(v -> (v, false), arrayDistinct(
-                arrayFilter(v -> v IN {wide_values:Identifier}, values_in))),
+                arrayFilter(v -> v IN {spreading:Identifier}, values_in))),
             arrayMap(v -> (v, true), arrayDistinct(
-                arrayFilter(v -> v IN {wide_values:Identifier}, values_out))))) AS entry
-    FROM calls
-    PREWHERE arrayExists(v -> v IN {wide_values:Identifier}, values_in)
-        OR arrayExists(v -> v IN {wide_values:Identifier}, values_out)
+                arrayFilter(v -> v IN {spreading:Identifier}, values_out))))) AS entry
+    FROM {met:Identifier}
     WHERE NOT failed
 ) AS calls
 LEFT ARRAY JOIN calls.datasets AS access

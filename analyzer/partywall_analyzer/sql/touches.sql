@@ -2,13 +2,14 @@
 -- the sessions and traces in which more than one tenant appears. A failed call touches nothing.
 CREATE TABLE {touches:Identifier} ENGINE = Memory AS
 WITH meeting AS (
-    SELECT * FROM {calls:Identifier}
-    WHERE cityHash64(session_id) IN (
-            SELECT session FROM {meeting:Identifier} GROUP BY session
-            HAVING min(least_of) != max(most_of) OR max(is_foreign))
-        OR cityHash64(trace_id) IN (
-            SELECT trace FROM {meeting:Identifier} GROUP BY trace
-            HAVING min(least_of) != max(most_of)))
+    SELECT * FROM {met:Identifier}
+    WHERE NOT failed AND (
+        session_id IN (
+            SELECT session_id FROM {mixed_sessions:Identifier}
+            UNION DISTINCT SELECT session_id FROM {meeting:Identifier})
+        OR trace_id IN (
+            SELECT trace_id FROM {mixed_runs:Identifier}
+            UNION DISTINCT SELECT trace_id FROM {meeting:Identifier})))
 SELECT
     calls.tenant_id AS tenant_id, calls.session_id AS session_id,
     calls.request_id AS request_id, calls.trace_id AS trace_id, calls.span_id AS span_id,
@@ -24,7 +25,6 @@ SELECT
 FROM meeting AS calls
 ARRAY JOIN calls.datasets AS access
 INNER JOIN {owners:Identifier} AS owners ON owners.id = access.id
-WHERE NOT calls.failed
 UNION ALL
 SELECT
     calls.tenant_id AS tenant_id, calls.session_id AS session_id,
@@ -43,4 +43,3 @@ INNER JOIN {parties:Identifier} AS stranger
     ON stranger.tenant_id = calls.tenant_id AND stranger.session_id = calls.session_id
     AND stranger.request_id = calls.request_id
     AND stranger.kind = name.kind AND stranger.value = name.value
-WHERE NOT calls.failed

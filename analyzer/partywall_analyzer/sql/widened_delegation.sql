@@ -1,4 +1,18 @@
 -- Calls with a credential that the registry says was issued for another workload.
+WITH
+    known AS (SELECT credential_id, identity FROM current_credentials WHERE identity != ''),
+    widened AS (
+        SELECT used.credential_id
+        FROM (
+            SELECT
+                credential_id, min(cityHash64(identity)) AS least_by,
+                max(cityHash64(identity)) AS most_by
+            FROM {calls:Identifier}
+            WHERE credential_id != '' AND identity != '' AND NOT failed
+            GROUP BY credential_id
+        ) AS used
+        INNER JOIN known ON known.credential_id = used.credential_id
+        WHERE least_by != most_by OR least_by != cityHash64(known.identity))
 SELECT
     concat(calls.session_id, '|', calls.credential_id) AS subject,
     calls.tenant_id AS from_tenant, calls.tenant_id AS to_tenant,
@@ -11,8 +25,6 @@ SELECT
     calls.policy_decision AS policy_decision, calls.tool AS tool, calls.attestation AS attestation,
     calls.tenant_id AS tenant_id
 FROM {calls:Identifier} AS calls
-INNER JOIN (
-    SELECT credential_id, identity FROM current_credentials WHERE identity != ''
-) AS known ON known.credential_id = calls.credential_id
-WHERE calls.credential_id != '' AND calls.identity != '' AND NOT calls.failed
-    AND calls.identity != known.identity
+INNER JOIN known ON known.credential_id = calls.credential_id
+WHERE calls.credential_id IN (SELECT credential_id FROM widened) AND calls.identity != ''
+    AND NOT calls.failed AND calls.identity != known.identity
