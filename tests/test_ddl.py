@@ -100,7 +100,7 @@ def test_a_store_is_made_and_is_whole(tmp_path: Path, capsys: pytest.CaptureFixt
 def test_an_older_store_is_brought_up_with_its_rows(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Also after a crash between the steps; afterwards nothing differs from a new store."""
+    """Also after a crash between the steps; afterwards it has what a new store has."""
     url = f"chdb://{tmp_path / 'old'}"
     with open_store(url, as_it_is=True) as store:
         for text in OLD.read_text().split(";\n\n"):
@@ -124,6 +124,12 @@ def test_an_older_store_is_brought_up_with_its_rows(
         for table in single("tables"):
             found = tuple(row["name"] for row in store.rows(f"DESCRIBE {table}"))
             assert found == columns(table), table
+        assert _indexes(store) >= set(re.findall(r"INDEX (\w+)", single("tables")["calls"]))
+
+
+def _indexes(store: Store) -> set[str]:
+    found = store.rows("SELECT name FROM system.data_skipping_indices WHERE table = 'calls'")
+    return {row["name"] for row in found}
 
 
 def test_a_newer_store_is_refused(store: Store, capsys: pytest.CaptureFixture[str]) -> None:

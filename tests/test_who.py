@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
 from planted import YEAR, at
 
 from partywall_analyzer import OPERATOR, who
@@ -87,3 +88,41 @@ def test_an_answer_as_of_a_time_is_the_one_that_could_be_given_then(store: Store
     assert "does not know" in before.answers[3].proof
     assert "does not know" in before.answers[4].proof
     assert before.answers[2].proof == "no owner in the registry"
+
+
+@pytest.mark.parametrize("index", ["by_request", "by_dataset", "by_party"])
+def test_a_key_that_is_named_whole_is_found_by_its_index(store: Store, index: str) -> None:
+    """Also a party that is written in other letters; what is nowhere reads nothing."""
+    write([Tenant(id="acme")], store)
+    log = Log(store)
+    names = {
+        "request": "REQ-7",
+        "dataset": "crm/acme/7",
+        "party": "\N{LATIN SMALL LETTER E WITH ACUTE}va@fjord.example",
+    }
+    call = log.call(
+        "acme",
+        request=names["request"],
+        reads=[names["dataset"]],
+        sends=[("email", names["party"])],
+    )
+    log.call("acme", at=5)
+    log.write()
+    key = index.removeprefix("by_")
+    asked: dict[str, Any] = {key: names[key].upper() if key == "party" else names[key]}
+    nowhere: dict[str, Any] = {key: "nowhere"}
+    assert [row.span_id for row in who(store, OPERATOR, **asked)] == [call.span_id]
+    read: list[tuple[str, dict[str, Any]]] = []
+    rows = Store.rows
+
+    def noted(self: Store, sql: str, params: Any = None) -> list[dict[str, Any]]:
+        read.append((sql, params))
+        return rows(self, sql, params)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Store, "rows", noted)
+        assert who(store, OPERATOR, **nowhere) == []
+    sql, params = read[0]
+    plan = [row["explain"].strip(" │") for row in store.rows(f"EXPLAIN indexes = 1 {sql}", params)]
+    granules = next(line for line in plan[plan.index(f"Name: {index}") :] if "Granules" in line)
+    assert granules.startswith("Granules: 0/")

@@ -137,8 +137,10 @@ def who(
     ends = [time for time in (until, as_of) if time]
     parameters: dict[str, Any] = scope.parameters() | {
         "tenant": tenant,
-        "dataset": _like(dataset),
-        "party": _like(party),
+        "dataset": "" if "*" in dataset else dataset,
+        "datasets": _like(dataset) if "*" in dataset else "",
+        "party": "" if "*" in party else party,
+        "parties": _like(party) if "*" in party else "",
         "identity": identity,
         "credential": credential,
         "agent": agent,

@@ -1,4 +1,5 @@
--- Calls in scope by any of the keys, latest first. Wide columns are read for the rows of the answer
+-- Calls in scope by any of the keys, latest first; `datasets` and `parties` are patterns. An index finds
+-- the rows of each key that is no pattern. Wide columns are read for the rows of the answer
 -- only; of a tenant that is named, only the partitions in which it is or was placed.
 SELECT
     lower(hex(trace_id)) AS trace, lower(hex(span_id)) AS span, tenant_id, session_id, request_id,
@@ -17,8 +18,11 @@ WHERE ({everything:Bool} OR tenant_id IN {tenants:Array(String)})
     AND ({identity:String} = '' OR identity = {identity:String})
     AND ({credential:String} = '' OR credential_id = {credential:String})
     AND ({trace:String} = '' OR trace_id = unhex({trace:String}))
-    AND ({dataset:String} = '' OR arrayExists(name -> name LIKE {dataset:String}, datasets.id))
-    AND ({party:String} = '' OR arrayExists(value -> value ILIKE {party:String}, parties.value))
+    AND ({dataset:String} = '' OR has(datasets.id, {dataset:String}))
+    AND ({datasets:String} = '' OR arrayExists(name -> name LIKE {datasets:String}, datasets.id))
+    AND ({party:String} = '' OR has(
+        arrayMap(name -> lowerUTF8(name), parties.value), lowerUTF8({party:String})))
+    AND ({parties:String} = '' OR arrayExists(name -> name ILIKE {parties:String}, parties.value))
     AND start_time >= fromUnixTimestamp64Micro({since_us:Int64})
     AND ({until_us:Int64} = 0 OR start_time < fromUnixTimestamp64Micro({until_us:Int64}))
 ORDER BY start_time DESC, span_id

@@ -41,6 +41,9 @@ CREATE TABLE IF NOT EXISTS calls (
     INDEX by_session session_id TYPE bloom_filter(0.01) GRANULARITY 1,
     INDEX by_credential credential_id TYPE bloom_filter(0.01) GRANULARITY 1,
     INDEX by_identity identity TYPE bloom_filter(0.01) GRANULARITY 1,
+    INDEX by_request request_id TYPE bloom_filter(0.01) GRANULARITY 1,
+    INDEX by_dataset datasets.id TYPE bloom_filter(0.01) GRANULARITY 1,
+    INDEX by_party arrayMap(name -> lowerUTF8(name), parties.value) TYPE bloom_filter(0.01) GRANULARITY 1,
     INDEX by_load loaded_at TYPE minmax GRANULARITY 1
 )
 ENGINE = MergeTree
