@@ -2,7 +2,8 @@
 
 `${NAME}` in a `.sql` file stands for a name of `partywall.attributes` or for a list that is made
 from the reading conventions here; `${FACT of attributes}` stands for the attributes that may state
-a fact, in their order.
+a fact, in their order, `${OWN FACT of attributes}` for the first of them, which is our own, and
+`${OTHER FACT of attributes}` for the rest.
 """
 
 import re
@@ -25,7 +26,8 @@ FACTS_OF_CALLS: Final = (
 )
 """What our SDK takes of a call and `calls` has columns for."""
 
-_HOLE: Final = re.compile(r"\$\{(\w+)(?: of (\w+))?\}")
+_HOLE: Final = re.compile(r"\$\{(?:(OWN|OTHER) )?(\w+)(?: of (\w+))?\}")
+_SOME: Final = {"OWN": slice(1), "OTHER": slice(1, None), None: slice(None)}
 
 
 def render(text: str, kinds: Kinds = BUILT_IN) -> str:
@@ -34,9 +36,9 @@ def render(text: str, kinds: Kinds = BUILT_IN) -> str:
 
 
 def _fill(lists: Mapping[str, str], hole: re.Match[str]) -> str:
-    name, column = hole.groups()
+    some, name, column = hole.groups()
     if column:
-        names: tuple[str, ...] = getattr(conventions, name)
+        names: tuple[str, ...] = getattr(conventions, name)[_SOME[some]]
         return ", ".join(f"partywall_said({_value(column, fact)})" for fact in names)
     if name in lists:
         return lists[name]
@@ -105,6 +107,11 @@ def _content_names() -> str:
 
 def _content_prefixes() -> str:
     return _any(name[:-1] for name in conventions.CONTENT if name.endswith("*"))
+
+
+def _attributes_of(facts: Iterable[str]) -> str:
+    """The attributes in which facts stand, each once."""
+    return _list(sorted({fact.partition(":")[0] for fact in facts}))
 
 
 def _any(texts: Iterable[str]) -> str:
@@ -191,10 +198,28 @@ LISTS: Final = {
     "EMPTY": _list(conventions.EMPTY),
     "FACTS_OF_CALLS": _list(FACTS_OF_CALLS),
     "HANDOFF_TOOLS": _any(conventions.HANDOFF_TOOLS),
+    "OTHER_NAMES": _attributes_of(
+        name
+        for names in (
+            conventions.TENANT,
+            conventions.SESSION,
+            conventions.REQUEST,
+            conventions.AGENT,
+            conventions.IDENTITY,
+        )
+        for name in names[_SOME["OTHER"]]
+    ),
     "PRINTED_ARGUMENTS": _escaped(conventions.PRINTED_ARGUMENTS),
     "RANKS": _list(get_args(Rank)),
     "RESULT_EVENTS": _event_values(conventions.RESULT_EVENTS),
     "STEPS": _steps(),
+    "STEP_NAMES": _attributes_of(
+        (
+            *(rule.attribute for rule in conventions.STEPS if rule.attribute),
+            *(rule.absent for rule in conventions.STEPS if rule.absent),
+            *conventions.TOOL_NAME,
+        )
+    ),
     "TOOL_NAME_IN_SPAN_NAME": _tool_in_span_name(),
     "WRAPPED_ARGUMENTS": _escaped(conventions.WRAPPED_ARGUMENTS[1]),
     "WRAPPED_NAME": _escaped(conventions.WRAPPED_ARGUMENTS[0]),

@@ -6,5 +6,6 @@ CREATE OR REPLACE FUNCTION partywall_text AS (any_value) ->
         startsWith(any_value, '\x18'),
         toString(partywall_integer(if(startsWith(any_value, '\x18'), any_value, ''))),
         startsWith(any_value, '\x10'), if(any_value = '\x10\x01', 'true', 'false'),
-        startsWith(any_value, '\x21') AND NOT partywall_is_odd_nan(any_value), toString(reinterpretAsFloat64(substring(any_value, 2, 8))),
+        startsWith(any_value, '\x21') AND NOT partywall_is_odd_nan(any_value),
+        toString(reinterpretAsFloat64(substring(if(startsWith(any_value, '\x21'), any_value, ''), 2, 8))),
         base64Encode(if(startsWith(any_value, '\x0A'), '', any_value)))

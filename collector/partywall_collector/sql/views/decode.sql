@@ -28,16 +28,34 @@ WITH
             partywall_sent(sent_resource.resource.attributes) AS resource_attributes,
             partywall_texts(resource_attributes) AS resource,
             partywall_types(resource_attributes) AS resource_types,
-            arrayJoin(sent_resource.scope_spans) AS sent_scope
+            sent_resource.scope_spans AS sent_scopes
         FROM resource_level
+    ),
+    -- A value with a name is worked out anew wherever its own level names it, so the next one does.
+    resource_facts AS (
+        SELECT
+            * EXCEPT sent_scopes,
+            partywall_claims(resource) AS resource_claims,
+            partywall_repeats(resource) AS resource_repeats,
+            CAST(
+                (
+                    firstNonDefault(${TENANT of resource}),
+                    firstNonDefault(${SESSION of resource}),
+                    firstNonDefault(${REQUEST of resource}),
+                    firstNonDefault(${AGENT of resource}),
+                    firstNonDefault(${IDENTITY of resource}))
+                AS Tuple(tenant String, session String, request String, agent String, identity String)
+            ) AS of_resource,
+            arrayJoin(sent_scopes) AS sent_scope
+        FROM scope_level
     ),
     span_level AS (
         SELECT
             principal, tenants, attestation, received_at, sha256, chosen_tenant, grants,
-            resource, resource_types,
+            resource, resource_types, resource_claims, resource_repeats, of_resource,
             sent_scope.scope AS scope,
             arrayJoin(sent_scope.spans) AS span
-        FROM scope_level
+        FROM resource_facts
     ),
     texts AS (
         SELECT
@@ -47,11 +65,35 @@ WITH
             partywall_types(span_attributes) AS attribute_types
         FROM span_level
     ),
+    named AS (
+        SELECT
+            *,
+            mapFilter((name, value) -> name IN (${STEP_NAMES}), attributes) AS step_attributes,
+            -- What others than our SDK call the facts. Most spans have none of these names, and no span
+            -- many: to look for each of them among all attributes costs more than all else here.
+            mapFilter((name, value) -> name IN (${OTHER_NAMES}), attributes) AS others
+        FROM texts
+    ),
+    named_by_others AS (
+        SELECT
+            *,
+            arrayMap(
+                others -> CAST(
+                    (
+                        firstNonDefault(${OTHER TENANT of others}),
+                        firstNonDefault(${OTHER SESSION of others}),
+                        firstNonDefault(${OTHER REQUEST of others}),
+                        firstNonDefault(${OTHER AGENT of others}),
+                        firstNonDefault(${OTHER IDENTITY of others}, ''))
+                    AS Tuple(tenant String, session String, request String, agent String, identity String)),
+                arrayFilter(others -> notEmpty(others), [others]))[1] AS of_others
+        FROM named
+    ),
     claims AS (
         SELECT
             *,
-            arrayDistinct(arrayConcat(partywall_claims(attributes), partywall_claims(resource))) AS own_claims,
-            firstNonDefault(${TENANT of attributes}, ${TENANT of resource}) AS first_claim,
+            arrayDistinct(arrayConcat(partywall_claims(attributes), resource_claims)) AS own_claims,
+            firstNonDefault(${OWN TENANT of attributes}, of_others.tenant, of_resource.tenant) AS first_claim,
             -- What names no tenant belongs to the one that a gateway chose for its request.
             multiIf(
                 notEmpty(own_claims), own_claims,
@@ -66,7 +108,7 @@ WITH
                 grant -> grant.session = firstNonDefault(
                     attributes['${SESSION_ID}'], resource['${SESSION_ID}'], lower(hex(span.trace_id))),
                 grants) AS granted
-        FROM texts
+        FROM named_by_others
     )
 SELECT
     multiIf(
@@ -76,7 +118,7 @@ SELECT
         empty(known), 'unknown tenant',
         NOT partywall_is_id(span.trace_id, 16) OR NOT partywall_is_id(span.span_id, 8)
             OR length(span.parent_span_id) NOT IN (0, 8), 'bad id',
-        partywall_repeats(attributes) OR partywall_repeats(resource), 'duplicate attribute',
+        partywall_repeats(attributes) OR resource_repeats, 'duplicate attribute',
         granted.session != '' AND granted.tenant != claimed[1], 'bad grant',
         '') AS reason,
     claimed[1] AS tenant_id,
@@ -96,14 +138,14 @@ SELECT
     partywall_time(span.start_time_unix_nano) AS start_time,
     partywall_time(span.end_time_unix_nano) AS end_time,
     span.name AS name,
-    partywall_step(name, attributes) AS step,
+    partywall_step(name, step_attributes) AS step,
     firstNonDefault(
-        ${SESSION of attributes}, ${SESSION of resource},
+        ${OWN SESSION of attributes}, of_others.session, of_resource.session,
         request_id,
         lower(hex(trace_id))) AS session_id,
-    firstNonDefault(${REQUEST of attributes}, ${REQUEST of resource}) AS request_id,
-    firstNonDefault(${AGENT of attributes}, ${AGENT of resource}) AS agent,
-    firstNonDefault(${IDENTITY of attributes}, ${IDENTITY of resource}) AS identity,
+    firstNonDefault(${OWN REQUEST of attributes}, of_others.request, of_resource.request) AS request_id,
+    firstNonDefault(${OWN AGENT of attributes}, of_others.agent, of_resource.agent) AS agent,
+    firstNonDefault(${OWN IDENTITY of attributes}, of_others.identity, of_resource.identity) AS identity,
     span.kind AS span_kind,
     span.status.code AS status_code,
     span.status.message AS status_message,
