@@ -12,7 +12,15 @@ from hypothesis import strategies as st
 
 from partywall_collector import spool as spool_module
 from partywall_collector.envelope import Envelope, GrantedSession, TornFrame, frame, read
-from partywall_collector.spool import Limits, Spool, SpoolError, SpoolFull, SpoolInUse
+from partywall_collector.spool import (
+    PATIENCE,
+    POURING,
+    Limits,
+    Spool,
+    SpoolError,
+    SpoolFull,
+    SpoolInUse,
+)
 from partywall_collector.spool_files import envelopes_of
 
 LAZY = Limits(segment_age=3600)
@@ -149,6 +157,22 @@ def test_a_lone_request_is_sealed_by_its_age(tmp_path: Path) -> None:
     spool.remove(segment)
     assert spool.wait_loaded(1)
     assert not list(tmp_path.glob("*.sealed"))
+    spool.close()
+
+
+def test_while_spans_pour_in_a_segment_waits_for_more_of_them(tmp_path: Path) -> None:
+    """A load has a price of its own; but no span waits longer than a few times the age."""
+    spool = Spool(tmp_path, Limits(segment_age=0.3, segment_spans=10**9))
+    began = time.monotonic()
+    sealed: list[float] = []
+    while len(sealed) < 1 and time.monotonic() < began + 10:
+        spool.append("p", ("t",), "A1", b"x", POURING).result(5)
+        sealed = [time.monotonic() - began for _ in spool.files()]
+        time.sleep(0.005)
+    assert sealed
+    assert sealed[0] >= 0.3 * PATIENCE
+    (segment,) = spool.files()
+    assert len(envelopes_of(segment)[0]) > 1
     spool.close()
 
 

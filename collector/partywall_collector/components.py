@@ -83,7 +83,10 @@ class Batch:
 
     flush_timeout: Duration = field(
         default=Duration(0.5),
-        metadata=about("The age at which a segment is loaded while nothing else is being loaded."),
+        metadata=about(
+            "The age at which a segment is loaded while nothing else is being loaded; up to three "
+            "times that while spans pour in."
+        ),
     )
     max_spans: int = field(
         default=150_000, metadata=about("A segment is closed at this many spans.", least=1)

@@ -2,9 +2,10 @@
 
 A request is acknowledged when its envelope is behind an `fdatasync`. The requests that arrive
 during one sync share the next one. A segment grows as `<id>.open`, is renamed to `<id>.sealed` when
-it is full or old enough, is loaded by the loader, and is deleted once its rows are on disk. One
-that cannot be loaded as it is becomes `<id>.retired` before anything of it is taken back or split:
-rows that are deleted must never meet the id under which they were once loaded.
+it is full or old enough (later while spans pour in), is loaded by the loader, and is deleted once
+its rows are on disk. One that cannot be loaded as it is becomes `<id>.retired` before anything of
+it is taken back or split: rows that are deleted must never meet the id under which they were once
+loaded.
 """
 
 import contextlib
@@ -34,6 +35,15 @@ from partywall_collector.spool_files import (
 
 log = logging.getLogger("partywall.spool")
 MIB = 1 << 20
+POURING = 5_000
+"""So many spans in a segment: they may pour in, and it waits for more of them."""
+
+PATIENCE = 3
+"""How many times its age a segment may reach while spans pour in."""
+
+LULL = 0.1
+"""Seconds without a span, after which they do not pour in."""
+
 sync_data: Callable[[int], None] = getattr(os, "fdatasync", os.fsync)
 
 
@@ -69,6 +79,8 @@ class _Open:
     path: Path
     descriptor: int
     born: float
+    fed: float = 0.0
+    """When the last batch was on disk."""
     size: int = 0
     requests: int = 0
     spans: int = 0
@@ -267,13 +279,21 @@ class Spool:
         limits = self.limits
         if segment.spans >= limits.segment_spans or segment.size >= limits.segment_bytes:
             return True
-        old = time.monotonic() - segment.born >= self.limits.segment_age
+        old = time.monotonic() >= self._due(segment)
         return segment.broken or self._seal_asked or (old and not self._sealed)
+
+    def _due(self, segment: _Open) -> float:
+        """When it is old: later while spans pour in, so that one load has more of them."""
+        age = self.limits.segment_age
+        due = segment.born + age
+        if segment.spans >= POURING:
+            due = max(due, min(segment.fed + LULL, segment.born + PATIENCE * age))
+        return due
 
     def _patience(self) -> float | None:
         if self._open is None or self._sealed:
             return None  # a request, or the loader's `remove`, wakes the writer
-        return max(0.001, self._open.born + self.limits.segment_age - time.monotonic())
+        return max(0.001, self._due(self._open) - time.monotonic())
 
     def _batch(self) -> list[_Waiting]:
         """What the open segment has room for, in the order of arrival; at least one request."""
@@ -308,6 +328,7 @@ class Spool:
                 self._open.size += sum(item.size for item in batch)
                 self._open.requests += len(batch)
                 self._open.spans += sum(item.spans for item in batch)
+                self._open.fed = time.monotonic()
         for item in batch:
             if failure:
                 item.done.set_exception(SpoolError(f"the spool cannot write: {failure.strerror}"))
