@@ -20,7 +20,7 @@ from partywall_collector.canonical import Canonical, NotOtlp, from_protobuf
 from partywall_collector.collector import Collector
 from partywall_collector.components import Duration, RetryOnFailure
 from partywall_collector.config import Config
-from partywall_collector.envelope import Envelope, frame, varint
+from partywall_collector.envelope import Envelope, frame
 from partywall_collector.loader import CONTENT_ERRORS, Loader
 from partywall_collector.memory import LEAST_LOAD_MIB
 from partywall_collector.metrics import Counters
@@ -29,6 +29,8 @@ from partywall_collector.store import QueryFailed, Store, StoreUnavailable, open
 
 QUICK = RetryOnFailure(Duration(0.02), Duration(0.05))
 SOON = Limits(segment_age=0.01)
+SPANS = 60_000
+"""In one request: more than the least memory of a load can hold."""
 
 
 def request(first: int, count: int = 1, tenant: str = "acme") -> bytes:
@@ -233,24 +235,40 @@ def test_a_segment_that_is_too_large_for_the_memory_is_loaded_in_halves(
     assert stats.loaded_segments > 2
 
 
-def test_a_request_whose_load_takes_too_much_memory_goes_to_quarantine(
+def test_a_request_whose_load_takes_too_much_memory_is_loaded_in_parts(
     home: Store, tmp_path: Path, start: Start
 ) -> None:
-    """The engine stops at the bound; neighbours are loaded once, and nothing is tried for ever."""
+    """The engine stops at the bound; each span is stored once, and nothing is tried for ever."""
     spool = Spool(tmp_path / "spool", Limits(segment_age=3600))
-    wide = b"\x12\x00" * 300_000  # empty spans: half a gigabyte to load, no megabyte to send
-    wide = b"\x12" + varint(len(wide)) + wide
-    wide = b"\x0a" + varint(len(wide)) + wide
-    for body in [*map(request, range(1, 5)), wide, *map(request, range(5, 8))]:
+    for body in (request(1), request(2, SPANS), request(SPANS + 2)):
         spool.append("agents", ("acme",), "A1", body, 1).result(10)
     spool.close()
     running = start(tmp_path / "spool", home, memory=LEAST_LOAD_MIB << 20)
     assert running.spool.wait_loaded(60)
-    assert span_ids(home) == [1, 2, 3, 4, 5, 6, 7]
-    rows = home.rows("SELECT reason, principal, span, request_sha256 AS sha256 FROM quarantine")
-    assert [(row["reason"], row["principal"]) for row in rows] == [("too large", "agents")]
-    assert json.loads(rows[0]["span"]) == {"size": len(wide), "error_code": 241}
-    assert rows[0]["sha256"] == hashlib.sha256(wide).digest()
+    assert span_ids(home) == list(range(1, SPANS + 3))
+    assert running.counters.stats(0, 0, 0).poison == 0
+    assert one(home, "SELECT count() FROM segments") > 3
+
+
+def test_a_span_whose_load_takes_too_much_memory_goes_to_quarantine(
+    home: Store, tmp_path: Path, start: Start
+) -> None:
+    """Alone; its neighbours are loaded once, in the same request as in others."""
+    message = ExportTraceServiceRequest.FromString(request(5, 3))
+    events = b"\x5a\x00" * 4_000_000  # empty ones: half a gigabyte to load, eight megabytes to send
+    message.resource_spans[0].scope_spans[0].spans[1].MergeFromString(events)
+    spool = Spool(tmp_path / "spool", Limits(segment_age=3600))
+    for body in [*map(request, range(1, 5)), message.SerializeToString(), *map(request, (8, 9))]:
+        spool.append("agents", ("acme",), "A1", body, 1).result(10)
+    spool.close()
+    running = start(tmp_path / "spool", home, memory=LEAST_LOAD_MIB << 20)
+    assert running.spool.wait_loaded(60)
+    assert span_ids(home) == [1, 2, 3, 4, 5, 7, 8, 9]
+    (row,) = home.rows("SELECT reason, principal, span FROM quarantine")
+    assert (row["reason"], row["principal"]) == ("too large", "agents")
+    told = json.loads(row["span"])
+    assert told["error_code"] == 241
+    assert told["size"] > len(events)
     assert running.counters.stats(0, 0, 0).poison == 1
 
 
@@ -310,6 +328,28 @@ def test_a_request_that_cannot_be_read_goes_to_quarantine_and_the_rest_is_loaded
     assert row["digest"] == hashlib.sha256(bad).hexdigest()
     assert '"error_code": 444' in row["span"]
     assert running.counters.stats(0, 0, 0).poison == 1
+
+
+def test_a_span_that_cannot_be_read_takes_no_other_of_its_request_with_it(
+    home: Store, unsteady: Unsteady, tmp_path: Path, start: Start
+) -> None:
+    """The request is parted like a segment, is loaded once, and its repeat is still known."""
+    unsteady.poison = b"p" * 40
+    message = ExportTraceServiceRequest.FromString(request(1, 9))
+    message.resource_spans.add().CopyFrom(message.resource_spans[0])
+    message.resource_spans[1].scope_spans[0].spans[3].name = "p" * 40
+    for number, span in enumerate(message.resource_spans[1].scope_spans[0].spans):
+        span.span_id = (10 + number).to_bytes(8)
+    bad = message.SerializeToString()
+    spool = Spool(tmp_path / "spool", Limits(segment_age=3600))
+    spool.append("agents", ("acme",), "A1", bad, 18).result(10)
+    spool.close()
+    running = start(tmp_path / "spool", unsteady)
+    assert running.spool.wait_loaded(30)
+    assert span_ids(home) == [*range(1, 13), *range(14, 19)]
+    assert one(home, "SELECT groupArray(reason) FROM quarantine") == ["poison"]
+    known = home.rows("SELECT lower(hex(request_sha256)) AS digest FROM requests")
+    assert hashlib.sha256(bad).hexdigest() in [row["digest"] for row in known]
 
 
 def test_a_segment_that_was_loaded_and_not_deleted_is_not_loaded_again(

@@ -27,6 +27,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
     ExportTraceServiceResponse,
 )
+from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from served import EXPORT, GOOD, LIMIT, PROTOBUF, Served, add_principal, request
@@ -39,6 +40,10 @@ from partywall_collector.config_document import ConfigError
 from partywall_collector.extensions import HealthCheck
 from partywall_collector.spool import Limits
 from partywall_collector.store import Store, open_store
+
+MANY = ExportTraceServiceRequest(
+    resource_spans=[ResourceSpans(scope_spans=[ScopeSpans(spans=[Span()] * 150_001)])]
+).SerializeToString()
 
 
 @pytest.fixture(scope="module")
@@ -121,6 +126,7 @@ def test_http_takes_json(served: Served) -> None:
             413,
             "more than 1048576",
         ),
+        (MANY, {}, 413, "150001 spans, more than 150000"),
         (request(), {"Content-Type": "text/plain"}, 415, "not `text/plain`"),
         (request(), {"Content-Encoding": "br"}, 415, "not `br`"),
     ],

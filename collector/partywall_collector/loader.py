@@ -2,8 +2,8 @@
 
 The segment's id is the deduplication token, so a load that was interrupted anywhere is simply
 repeated. A segment is deleted after its rows are on disk. One that ClickHouse cannot read, or that
-takes more memory than a load may have, is split until the envelope at fault is alone; that one goes
-to quarantine, everything else is loaded.
+takes more memory than a load may have, is split until the span at fault is alone; that one goes to
+quarantine, everything else is loaded.
 """
 
 import hashlib
@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from partywall_collector.components import RetryOnFailure
+from partywall_collector.dividing import halves
 from partywall_collector.envelope import Envelope, TornFrame, frame, read
 from partywall_collector.metrics import Counters
 from partywall_collector.spool import Spool
@@ -39,7 +40,7 @@ OWN_LIMIT = re.compile("Query memory limit|Memory limit \\(for query\\)", re.IGN
 """What the engine says where a load met its own bound, and not the memory that all share."""
 
 POISON, TOO_LARGE = "poison", "too large"
-"""Why a whole request is in quarantine: it cannot be read, or its load takes too much memory."""
+"""Why a span is in quarantine without content: it cannot be read, or takes too much memory."""
 
 
 class Loader:
@@ -113,7 +114,7 @@ class Loader:
         self._store.load(empty, token=f"empty-{secrets.token_hex(8)}", memory=self._memory)
 
     def _isolate(self, segment: Segment, data: bytes, error: QueryFailed) -> None:
-        """Split a segment that cannot be loaded whole; quarantine one that is a single envelope."""
+        """Split a segment that cannot be loaded whole; quarantine one that is a single span."""
         frames, damage = envelopes_of(segment.path)
         alone = len(frames) == 1 and not damage
         over = error.code == MEMORY_LIMIT
@@ -124,10 +125,19 @@ class Loader:
         log.warning("segment %s cannot be loaded and is taken apart: %s", segment.id, error)
         retired = self._spool.retire(segment)
         self._forget(data)
-        if alone:
+        if alone and not self._divide(retired, data):
             self._quarantine(retired, data, error, TOO_LARGE if over else POISON)
-        else:
+        elif not alone:
             self._spool.split(retired)
+
+    def _divide(self, segment: Segment, data: bytes) -> bool:
+        """Split the only request of a segment, if it has spans to part; a repeat stays known."""
+        ((_, whole),) = read(data)
+        parts = halves(whole, self._spool.stamp())
+        if parts:
+            self._store.insert("requests", [_request_row(whole)])
+            self._spool.split(segment, parts)
+        return bool(parts)
 
     def _forget(self, data: bytes) -> None:
         """Take back what the failed load may have left in some of the tables."""
@@ -140,7 +150,7 @@ class Loader:
             alter(self._store, statement(QUERIES, name), {"received_at": stamps})
 
     def _quarantine(self, segment: Segment, data: bytes, error: QueryFailed, reason: str) -> None:
-        """Give up on the one envelope of a segment, and say so in a row."""
+        """Give up on the one span of a segment, and say so in a row."""
         for _, envelope in read(data):
             log.error("a request of %s cannot be loaded: %s", envelope.principal, error)
             known = {"sha256": envelope.sha256.hex(), "received_at": envelope.received_at}
@@ -165,15 +175,30 @@ def _segment_row(segment: Segment, requests: int) -> dict[str, Any]:
     }
 
 
-def _poison_row(envelope: Envelope, code: int, reason: str) -> dict[str, Any]:
-    """What is kept of a request that cannot be loaded: whose, how big, its digest; no content."""
-    seconds, nanoseconds = divmod(envelope.received_at, 1_000_000_000)
-    moment = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+def _request_row(envelope: Envelope) -> dict[str, Any]:
+    """What a load would write of the request, by which its repeat is known."""
     return {
-        "received_at": f"{moment}.{nanoseconds:09d}Z",
+        "received_at": _moment(envelope),
+        "principal": envelope.principal,
+        "tenants": list(envelope.tenants),
+        "request_sha256": envelope.sha256,
+    }
+
+
+def _poison_row(envelope: Envelope, code: int, reason: str) -> dict[str, Any]:
+    """What is kept of a span that cannot be loaded: whose, how big, its digest; no content."""
+    return {
+        "received_at": _moment(envelope),
         "reason": reason,
         "principal": envelope.principal,
         "principal_tenants": list(envelope.tenants),
         "span": json.dumps({"size": len(envelope.request), "error_code": code}),
         "request_sha256": envelope.sha256,
     }
+
+
+def _moment(envelope: Envelope) -> str:
+    """When it was received, to the nanosecond."""
+    seconds, nanoseconds = divmod(envelope.received_at, 1_000_000_000)
+    moment = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    return f"{moment}.{nanoseconds:09d}Z"

@@ -16,7 +16,7 @@ import os
 import secrets
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -149,11 +149,15 @@ class Spool:
                 )
             if self._waiting and self._waiting_bytes + len(request) > self.limits.memory_bytes:
                 raise SpoolFull("too many requests wait for the disk")
-            # Strictly rising, so that received_at names one envelope of this spool.
-            self._last_stamp = max(self._last_stamp + 1, time.time_ns())
-            stamp = self._last_stamp
             envelope = Envelope(
-                principal, tenants, attestation, stamp, request, grants, sha256, chosen_tenant
+                principal,
+                tenants,
+                attestation,
+                self.stamp(),
+                request,
+                grants,
+                sha256,
+                chosen_tenant,
             )
         waiting = _Waiting(frame(envelope), spans)
         with self._change:
@@ -163,6 +167,12 @@ class Spool:
             self._waiting_bytes += waiting.size
             self._change.notify_all()
         return waiting.done
+
+    def stamp(self) -> int:
+        """The time in nanoseconds, strictly rising: received_at names one envelope of a spool."""
+        with self._change:
+            self._last_stamp = max(self._last_stamp + 1, time.time_ns())
+            return self._last_stamp
 
     def files(self) -> list[Path]:
         """The sealed segments, the oldest first."""
@@ -192,13 +202,15 @@ class Spool:
             self._sealed[self._sealed.index(segment)] = retired
         return retired
 
-    def split(self, segment: Segment) -> None:
+    def split(self, segment: Segment, instead: Sequence[Envelope] = ()) -> None:
         """Replace a retired segment by its two halves, each a segment of its own.
 
-        The halves count only once the whole is gone: at the next start they are thrown away while
-        the whole is still there, so that no envelope is ever in two segments.
+        `instead` are the halves of its only envelope. The halves count only once the whole is gone:
+        at the next start they are thrown away while the whole is still there, so that no envelope
+        is ever in two segments.
         """
         frames, damage = envelopes_of(segment.path)
+        frames = [b"".join(frame(envelope)) for envelope in instead] or frames
         middle = (len(frames) + 1) // 2
         halves: list[Segment] = []
         for name, part in (("a", frames[:middle]), ("b", frames[middle:])):

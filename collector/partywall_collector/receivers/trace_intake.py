@@ -20,6 +20,8 @@ log = logging.getLogger("partywall.receiver")
 ATTESTATION = "A1"
 """The sender is authenticated by the transport; a session's grant may raise it to A2."""
 DISK_PATIENCE = 30.0
+MOST_SPANS = 150_000
+"""Of one request. A span that holds nothing takes two bytes to send, and a row to store."""
 
 
 class TraceIntake:
@@ -51,6 +53,12 @@ class TraceIntake:
             request = read(body, count=self._quotas.concern(principal.tenants))
         except NotOtlp as error:
             raise Refused(Reason.INVALID, str(error)) from None
+        if request.spans > MOST_SPANS:
+            raise Refused(
+                Reason.TOO_LARGE,
+                f"the request has {request.spans} spans, more than {MOST_SPANS}:"
+                " send smaller batches",
+            )
         answer = ExportTraceServiceResponse()
         if request.spans and self._spool_it(principal, request):
             self._counters.add(repeated_requests=1, repeated_spans=request.spans)
