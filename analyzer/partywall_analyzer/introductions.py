@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
+from partywall.attributes import REQUEST_FACTS, SESSION_OPENED
 from partywall.identifiers import Identifier
-from partywall.request import RequestFacts
+from partywall.request import RequestFacts, claimed
 from partywall_analyzer.introduction import (
     CallFacts,
     History,
@@ -47,6 +48,7 @@ class Introductions:
             if name
         }
         self._requests: dict[tuple[str, str], RequestFacts | None] = {}
+        self._claimed: dict[_Session, RequestFacts | None] = {}
 
     def of(self, candidate: Candidate, call: Ref) -> Introduction:
         """How the party of a candidate came into the session before one of its calls."""
@@ -71,13 +73,18 @@ class Introductions:
         return [Along(Ref(*source.call.ref), source.values) for source in found]
 
     def _history(self, candidate: Candidate) -> History:
-        """The calls of the candidate's session beside its request, indexed once."""
+        """The calls of the candidate's session beside its request, indexed once.
+
+        Where the registry knows nothing that the request asks for, its agent's word is taken.
+        """
         session, tenant = _session(candidate), candidate.session_tenant
         key = (session, candidate.request_id)
         if key not in self._histories:
             request = self._request(tenant, candidate.request_id) or self._request(
                 tenant, candidate.session_id
             )
+            if request is None or not (request.items or request.listed):
+                request = self._claimed.get(session) or request
             self._histories[key] = History(request, list(self._calls[session].values()))
         return self._histories[key]
 
@@ -99,7 +106,8 @@ class Introductions:
     def _read(self, sessions: Sequence[_Session]) -> None:
         self._calls = {session: {} for session in sessions}
         self._histories = {}
-        parameters = {
+        self._claimed = {}
+        parameters: dict[str, Any] = {
             "tenants": sorted({session.tenant_id for session in sessions}),
             "sessions": sorted({session.session_id for session in sessions}),
         }
@@ -109,6 +117,10 @@ class Introductions:
             if session in self._calls:
                 facts = CallFacts.from_row(row)
                 self._calls[session][Ref(*facts.ref)] = facts
+        sql = statement("partywall_analyzer.sql", "requests_of_sessions")
+        parameters |= {"opened_record": SESSION_OPENED, "facts": REQUEST_FACTS}
+        for row in self._store.rows(sql, parameters):
+            self._claimed[_Session(row["tenant_id"], row["session_id"])] = claimed(row["facts"])
 
 
 def _facts(opened: Session) -> RequestFacts:

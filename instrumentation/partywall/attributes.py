@@ -26,7 +26,7 @@ SESSION_SEQUENCE: Final = "partywall.session.sequence"
 """Number of the span within its part of the session, in order of start. int, from 1"""
 
 SESSION_OPENED: Final = "partywall.session.opened"
-"""A request opened a session; a log record that brings it into the registry. event name"""
+"""A request opened a session: a log record for the registry, or a span with its facts. name"""
 
 SESSION_CLOSE: Final = "partywall.session.close"
 """The record that ends a part of a session; it carries the two attributes below. span name"""
@@ -42,6 +42,9 @@ SESSION_GRANT: Final = "partywall.session.grant"
 
 REQUEST_ID: Final = "partywall.request.id"
 """The request or ticket that started the session. string"""
+
+REQUEST_FACTS: Final = "partywall.request.facts"
+"""What the request of a session names and asks for; its text is left out. string, JSON"""
 
 RUN_ID: Final = "partywall.run.id"
 """One run of an agent; it holds a run together where its traces break apart. string"""

@@ -83,6 +83,18 @@ def tenants_of(session_id: str) -> set[str]:
     }
 
 
+def record_request(session: "Session") -> None:
+    """Record what the request of a session asks for, if its text was given."""
+    if not session.asked:
+        return
+    try:
+        span = _tracer.start_span(attributes.SESSION_OPENED, context=session.context())
+        span.set_attributes(session.asked)
+        span.end()
+    except Exception:  # nothing of ours may break the agent
+        log.exception("the request of session %s could not be recorded", session.id)
+
+
 def close(session: "Session", reason: Reason) -> None:
     """Record the end of a session; one that has no span leaves no record."""
     part = session.part

@@ -65,8 +65,9 @@ DEEPEST: Final = 8
 _clean: Final[set[object]] = set()
 _SCALARS: Final = frozenset((bool, int, float))
 
-_NUMBERS = frozenset(
+_OWN = frozenset(
     (
+        attributes.REQUEST_FACTS,
         attributes.VALUES_IN,
         attributes.VALUES_OUT,
         attributes.ARGUMENT_TERMS,
@@ -101,7 +102,7 @@ def is_clean(value: object) -> bool:
 def _rule(name: str) -> Rule:
     if conventions.is_content(name):
         return "content"
-    if name in _NUMBERS:
+    if name in _OWN:
         return "own"
     return "secret" if SECRET_NAME.search(name) else "text"
 

@@ -102,6 +102,27 @@ class RequestFacts:
         )
 
 
+def claimed(text: str) -> RequestFacts | None:
+    """The facts that an agent says of its request; None for what is not of their form."""
+    try:
+        facts = RequestFacts.from_json(text)
+    except (AttributeError, KeyError, RecursionError, TypeError, ValueError):
+        return None
+    return (
+        facts if facts and len(facts.items) <= ITEMS and all(map(_is_item, facts.items)) else None
+    )
+
+
+def _is_item(item: Item) -> bool:
+    named = (text for found in item.named for text in found)
+    terms = (term for terms in (item.names, item.words, item.single) for term in terms)
+    return (
+        all(type(text) is str for text in named)
+        and all(type(term) is int for term in terms)
+        and type(item.reaches) is type(item.only_asks) is bool
+    )
+
+
 def read_request(text: str, *keys: bytes, kinds: Kinds = BUILT_IN) -> RequestFacts:
     """Read a request's text under the keys of the store's fingerprints that are in force.
 

@@ -23,6 +23,7 @@ from opentelemetry.util.types import AttributeValue
 
 from partywall import attributes, grants, parts, settings
 from partywall._wrap import wrap
+from partywall.asked import facts_of
 from partywall.carrying import carry
 from partywall.errors import BindingError
 from partywall.parts import Part, Reason
@@ -62,6 +63,10 @@ class Session:
     run: str
     source: str = "session"
     """Where the binding came from: `session`, `baggage` or `env`."""
+    asked: Mapping[str, AttributeValue] = field(
+        default_factory=dict[str, AttributeValue], repr=False, compare=False
+    )
+    """What the request asks for, where its text was given: recorded once, not put on spans."""
     part: Part = field(default_factory=Part, init=False, repr=False, compare=False)
     attributes: Mapping[str, AttributeValue] = field(init=False, repr=False, compare=False)
     """What every span of the session carries."""
@@ -179,6 +184,7 @@ def session(
     *,
     tenant: str,
     request: str | None = None,
+    request_text: str | None = None,
     identity: str | None = None,
     on_behalf_of: str | None = None,
     actors: Sequence[str] | Mapping[str, object] | None = None,
@@ -190,7 +196,8 @@ def session(
 ) -> Binding:
     """Bind everything inside to one tenant: `with`, `async with`, or a decorator.
 
-    `request` is the ticket it is done for, `identity` who acts (a SPIFFE id or `issuer#subject`),
+    `request` is the ticket it is done for, `request_text` what it asks for (read once: facts of it
+    are recorded, the text is not), `identity` who acts (a SPIFFE id or `issuer#subject`),
     `on_behalf_of` whom it acts for, `actors` the chain of those who act for one another (a list,
     the current one first, or the `act` claim of a token), `credential` the id of the credential
     (never the secret), `approval` the id of the approval it relies on, `agent` the agent's name,
@@ -211,6 +218,7 @@ def session(
         "agent": _text("agent", agent),
         "grant": _text("grant", grant),
     }
+    asking = _text("request_text", request_text)
     own_id = _text("session", session) or (grants.read(grant).session if grant else "")
 
     def begin() -> AbstractContextManager[Context]:
@@ -227,7 +235,10 @@ def session(
             )
         # An inner session is a new binding inside the same run of the agent.
         run = outer.run if outer else uuid.uuid4().hex
-        return _running(Session(**facts, actors=chain, id=own_id or uuid.uuid4().hex, run=run))
+        asked = facts_of(asking) if asking.strip() else {}
+        return _running(
+            Session(**facts, actors=chain, id=own_id or uuid.uuid4().hex, run=run, asked=asked)
+        )
 
     return Binding(begin)
 
@@ -280,6 +291,7 @@ def handoff(
             agent=name,
             id=uuid.uuid4().hex,
             run=outer.run,
+            asked=outer.asked if stays and facts["request"] == outer.request else {},
         )
         span = _tracer.start_span(
             f"handoff to {name}", attributes={"gen_ai.operation.name": "handoff"}
@@ -364,6 +376,7 @@ def _running(opened: Session, span: Span | None = None) -> Generator[Context]:
     if span is not None:
         context = trace.set_span_in_context(span, context)
     parts.opened(opened)
+    parts.record_request(opened)
     reason: Reason = "completed"
     try:
         yield context

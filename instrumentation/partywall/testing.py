@@ -26,6 +26,9 @@ from opentelemetry.sdk.trace.id_generator import IdGenerator, RandomIdGenerator
 from partywall import attributes, conventions, parts, sessions
 from partywall.exporting import instrument
 
+RECORDS: Final = frozenset((attributes.SESSION_OPENED, attributes.SESSION_CLOSE))
+"""Names of the spans that say something of a session itself."""
+
 START: Final = 1_700_000_000_000_000_000
 """The first time that `Clock` tells, in nanoseconds since 1970."""
 
@@ -76,14 +79,14 @@ class Recording:
 
     @property
     def ended(self) -> list[ReadableSpan]:
-        """All spans, in the order in which they ended, with the close records of sessions."""
+        """All spans, in the order in which they ended, with the records of sessions."""
         with self._lock:
             return list(self._ended)
 
     @property
     def spans(self) -> list[ReadableSpan]:
-        """The spans in the order in which they ended, without the close records of sessions."""
-        return [span for span in self.ended if span.name != attributes.SESSION_CLOSE]
+        """The spans in the order in which they ended, without the records of sessions."""
+        return [span for span in self.ended if span.name not in RECORDS]
 
     def steps(self, step: conventions.Step) -> list[ReadableSpan]:
         """The tool calls, hand-offs, agents or model calls among them."""
