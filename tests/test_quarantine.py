@@ -113,6 +113,23 @@ def test_a_sender_that_lost_its_rights_gets_nothing_released(store: Store) -> No
     assert (done.released, done.left) == ({}, 1)
 
 
+def test_what_a_gateway_said_of_a_request_is_not_undone_by_a_release(store: Store) -> None:
+    """A span that lied of its tenant does not get there because the gateway may write for it."""
+    tenants, roles = ("acme", "fjord"), ("gateway",)
+    write([Tenant(id="fjord"), Principal(id="agents", tenants=tenants, roles=roles)], store)
+    stamp = time.time_ns()
+    body = request("fjord", "acme", "").SerializeToString()
+    envelope = Envelope("agents", ("acme",), "A1", stamp, body, chosen_tenant="acme")
+    store.load(b"".join(frame(envelope)), token=str(stamp))
+    assert (stored(store), refused(store)) == (
+        [("acme", 2), ("acme", 3)],
+        [("foreign tenant", 1)],
+    )
+    done = Quarantine(store).release(Filter())
+    assert (done.released, done.left) == ({}, 1)
+    assert refused(store) == [("foreign tenant", 1)]
+
+
 def test_a_released_span_is_judged_whole_again(store: Store) -> None:
     """A claim that is good now does not cover what else is wrong with the span."""
     message = request("fjord")

@@ -12,7 +12,7 @@ import logging
 import os
 import secrets
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -24,7 +24,7 @@ from partywall_collector.canonical import from_protobuf
 from partywall_collector.envelope import Envelope, frame, read
 from partywall_collector.otlp_spans import resource_spans
 from partywall_collector.registry.load import current
-from partywall_collector.registry.model import ANY, Principal, Tenant
+from partywall_collector.registry.model import ANY, GATEWAY, Principal, Tenant
 from partywall_collector.spool_files import sync_folder, write_whole
 from partywall_collector.store import QueryFailed, Store, statement
 from partywall_collector.store.altering import alter
@@ -95,13 +95,16 @@ class Quarantine:
         with self._alone():
             self._finish(summary)
             tenants = {tenant.id for tenant in current(self._store, Tenant)}
-            senders = {sender.id: sender.tenants for sender in current(self._store, Principal)}
+            principals = current(self._store, Principal)
+            senders = {sender.id: sender.tenants for sender in principals}
+            gateways = {sender.id for sender in principals if GATEWAY in sender.roles}
             for rows in self._pages(which):
                 good = [
                     row
                     for row in rows
                     if row["claim"] in tenants
                     and not {ANY, row["claim"]}.isdisjoint(senders.get(row["principal"], ()))
+                    and not (row["principal"] in gateways and _was_chosen(row))
                 ]
                 summary.left += len(rows) - len(good)
                 if good:
@@ -197,6 +200,14 @@ class Quarantine:
             raise ReleaseInUse("another process releases or purges; try again later") from None
         finally:
             os.close(descriptor)
+
+
+def _was_chosen(row: Mapping[str, Any]) -> bool:
+    """Whether a gateway said another tenant of the request: no registry makes that claim good.
+
+    Its request then had that one tenant, as has that of a gateway with one tenant.
+    """
+    return len(row["tenants"]) == 1 and row["tenants"] not in ([ANY], [row["claim"]])
 
 
 def _nanoseconds(moment: datetime) -> int:

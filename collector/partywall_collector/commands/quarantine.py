@@ -75,7 +75,7 @@ def _parser() -> argparse.ArgumentParser:
 
     listing = commands.add_parser("list", parents=[shared], help="the newest, or counts")
     listing.add_argument("--counts", action="store_true", help="by reason, sender and claim")
-    listing.add_argument("--limit", type=int, default=50, help="the most spans (%(default)s)")
+    listing.add_argument("--limit", type=_count, default=50, help="the most spans (%(default)s)")
     listing.set_defaults(run=_list, changes=False, all=False)
 
     showing = commands.add_parser("show", parents=[shared], help="one span, as it is kept")
@@ -163,6 +163,12 @@ def _purge(quarantine: Quarantine, which: Filter, options: argparse.Namespace) -
     count = quarantine.purge(which)
     print(json.dumps({"purged": count}) if options.json else f"purged {count:,} spans")
     return 0 if count else 1
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) < 1 << 31:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 on")
+    return int(text)
 
 
 def _counts(counts: Mapping[str, int]) -> str:

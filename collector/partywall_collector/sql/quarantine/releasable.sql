@@ -1,7 +1,7 @@
 -- The spans whose claim a change of the registry may have made good; whole requests, the oldest first.
 SELECT
     toUnixTimestamp64Nano(received_at) AS stamp,
-    principal, claimed_tenants[1] AS claim, trace_id, span_id, span
+    principal, principal_tenants AS tenants, claimed_tenants[1] AS claim, trace_id, span_id, span
 FROM quarantine
 WHERE ({reason:String} = '' OR reason = {reason:String})
   AND ({principal:String} = '' OR principal = {principal:String})
