@@ -4,7 +4,8 @@
     python benchmarks/generated.py --folder DIR    # a folder of labelled traces, as for chains.py
 
 A world of `partywall generate` is replayed over the wire into a collector of this process and
-analyzed. A crossing call is found if an unauthorised finding lists it. Only crossings that the
+analyzed. A crossing call is found if an unauthorised finding lists it, or one of a rule that always
+leaves its verdict open. Only crossings that the
 telemetry can show count, a twin must not be flagged, and every other flagged call is a false one of
 the kind in whose scene it lies. Intervals are Wilson's, at 95 %. The last line on stdout is one
 JSON object.
@@ -17,7 +18,7 @@ import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Final
@@ -30,6 +31,7 @@ from partywall_analyzer.generator.kinds import kinds
 from partywall_analyzer.generator.knobs import KnobError, Knobs, Range
 from partywall_analyzer.generator.writing import generate, write
 from partywall_analyzer.model import Finding, Verdict
+from partywall_analyzer.rules import rules
 from partywall_collector.otlp_files import OtlpFile
 from partywall_collector.registry.load import load
 from partywall_collector.store import open_store
@@ -135,11 +137,22 @@ def score(
     }
 
 
-def flagged_by(findings: Iterable[Finding]) -> dict[str, str]:
-    """The calls of unauthorised findings, each with the best grade of those that list it."""
+def left_open() -> set[str]:
+    """The rules that never say more than that something must be looked at."""
+    bound = {each.id: each.broken for each in rules() if each.broken}
+    return {name for name in bound if bound[name].verdict is Verdict.INDETERMINATE}
+
+
+def flagged_by(findings: Iterable[Finding], also: Collection[str] = ()) -> dict[str, str]:
+    """The calls of unauthorised findings, each with the best grade of those that list it.
+
+    Of the rules in `also`, findings count whose verdict is open.
+    """
     flagged: dict[str, str] = {}
     for finding in findings:
-        if finding.verdict is Verdict.UNAUTHORISED:
+        if finding.verdict is Verdict.UNAUTHORISED or (
+            finding.verdict is Verdict.INDETERMINATE and finding.rule in also
+        ):
             for ref in finding.calls:
                 name = f"{ref.trace_id}:{ref.span_id}"
                 flagged[name] = max(flagged.get(name, ""), finding.proof.value)
@@ -156,7 +169,9 @@ def _world(options: argparse.Namespace, scratch: str) -> dict[str, Any]:
         begun = time.monotonic()
         findings = analyze(store).findings
         seconds = time.monotonic() - begun
-    told = _told(made.labels, findings) | {"analysis_seconds": round(seconds, 2)}
+    # Where content is not recorded, a tool is silent, whatever was planted.
+    also = left_open() - ({"silent-tool"} if knobs.content_off else set())
+    told = _told(made.labels, flagged_by(findings, also)) | {"analysis_seconds": round(seconds, 2)}
     return told | {"spans": summary.read_spans, "quarantined": sum(summary.quarantined.values())}
 
 
@@ -170,11 +185,11 @@ def _folder(options: argparse.Namespace, scratch: Path) -> dict[str, Any]:
         chains.send(files, store)
         found = analyze(store).findings
     with (options.folder / "labels.jsonl").open(encoding="utf-8") as lines:
-        return _told([json.loads(line) for line in lines], found)
+        return _told([json.loads(line) for line in lines], flagged_by(found))
 
 
-def _told(labels: Sequence[Mapping[str, Any]], findings: Iterable[Finding]) -> dict[str, Any]:
-    by_kind, grades = score(labels, flagged_by(findings))
+def _told(labels: Sequence[Mapping[str, Any]], flagged: Mapping[str, str]) -> dict[str, Any]:
+    by_kind, grades = score(labels, flagged)
     known = kinds()
     groups: defaultdict[str, Score] = defaultdict(Score)
     for name, each in by_kind.items():

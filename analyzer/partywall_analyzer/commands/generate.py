@@ -37,6 +37,7 @@ HELP = {
     "value_noise": "share of values that are paraphrased, cut, rounded, encoded or split",
     "span_loss": "share of spans that never arrive",
     "clock_skew": "how many seconds a host's clock may be off",
+    "content_off": "share of calls whose arguments and result are not recorded",
     "unbound": "share of spans with no tenant, an unknown one, or two",
     "repeats": "share of requests that are sent twice",
     "disorder": "share of requests that arrive out of order",

@@ -40,6 +40,7 @@ class Knobs:
     value_noise: float = 0.0
     span_loss: float = 0.0
     clock_skew: float = 0.0
+    content_off: float = 0.0
     unbound: float = 0.0
     repeats: float = 0.0
     disorder: float = 0.0
@@ -68,6 +69,7 @@ LIMITS: Final[dict[str, tuple[float, float]]] = {
     "value_noise": (0, 0.6),
     "span_loss": (0, 0.1),
     "clock_skew": (0, 30),
+    "content_off": (0, 1),
     "unbound": (0, 1),
     "repeats": (0, 1),
     "disorder": (0, 1),

@@ -12,8 +12,11 @@ from partywall_analyzer.generator.noise import noisy
 from partywall_analyzer.generator.world import Line, World
 
 SECOND: Final = 1_000_000_000
-Shown = Literal["registry", "credential", "request", "parent", "values", "order"]
-"""From what a crossing can be seen."""
+Shown = Literal["registry", "credential", "request", "parent", "values", "span"]
+"""From what a crossing can be seen; `span` is what the call says of itself beside its content."""
+
+CONTENT: Final = ("gen_ai.tool.call.arguments", "gen_ai.tool.call.result")
+"""The attributes of what goes into a call and comes out of it."""
 
 
 @dataclass(eq=False, slots=True)
@@ -30,7 +33,9 @@ class Step:
     end: int
     parent: "Step | None" = None
     linked: bool = False
-    attributes: dict[str, str] = field(default_factory=dict[str, str])
+    attributes: dict[str, str | Sequence[str]] = field(
+        default_factory=dict[str, str | Sequence[str]]
+    )
     dataset: str = ""
     credential: str = ""
     approval: str = ""
@@ -72,11 +77,26 @@ class Scene:
         self.steps: list[Step] = []
         self.crossing: Crossing | None = None
 
-    def session(self, tenant: str, text: str = "", *, later: bool = False) -> "Session":
+    def session(
+        self, tenant: str, text: str = "", *, later: bool = False, **more: Any
+    ) -> "Session":
         """Open a session; `later` leaves a delay after what happened so far."""
         if later:
             self.now += self.between(self.knobs.delay) * SECOND
-        return Session(self, tenant, text)
+        return Session(self, tenant, text, **more)
+
+    def breach(self, rule: str, reason: str, sink: Step, shown: Shown, victim: str = "") -> None:
+        """What is planted is one call, which does not hold to what binds it."""
+        self.crossing = Crossing(
+            rule=rule,
+            reason=reason,
+            victim=victim or sink.tenant,
+            from_tenant=sink.tenant,
+            to_tenant=sink.tenant,
+            sinks=(sink,),
+            hops=(sink.session.agent, sink),
+            shown_by=(shown,),
+        )
 
     def between(self, span: tuple[int, int]) -> int:
         """A number of a range."""
@@ -94,21 +114,33 @@ class Scene:
 class Session:
     """One run of an agent for a tenant: a request, a credential, a trace."""
 
-    def __init__(self, scene: Scene, tenant: str, text: str) -> None:
-        self.scene, self.tenant = scene, tenant
+    def __init__(
+        self,
+        scene: Scene,
+        tenant: str,
+        text: str = "",
+        *,
+        identity: str = "",
+        bound: bool = True,
+        standing: bool = False,
+    ) -> None:
+        """Open it; one that is not `bound` has no name, `standing` power is for no one request."""
+        self.scene, self.tenant, self._standing = scene, tenant, standing
         world = scene.world
-        self.id, self.request = world.number("session"), world.number("REQ")
+        self.id = world.number("session") if bound else ""
+        self.request = world.number("REQ") if bound else ""
         self.opened = scene.now
-        self.identity = f"spiffe://{tenant}/assistant"
-        world.add(
-            "sessions",
-            request=self.request,
-            session=self.id,
-            tenant=tenant,
-            identity=self.identity,
-            opened=seconds(self.opened),
-            text=text or f"Work on the open tickets of {tenant}.",
-        )
+        self.identity = identity or f"spiffe://{tenant}/assistant"
+        if bound:
+            world.add(
+                "sessions",
+                request=self.request,
+                session=self.id,
+                tenant=tenant,
+                identity=self.identity,
+                opened=seconds(self.opened),
+                text=text or f"Work on the open tickets of {tenant}.",
+            )
         self.credential = self._issue(tenant)
         self.agent = self._agent(tenant, None, 0)
         for _ in range(scene.between(scene.knobs.depth) - 1):
@@ -123,9 +155,11 @@ class Session:
         self.agent = self._agent(tenant or self.agent.tenant, self.agent, host, linked=linked)
         return self.agent
 
-    def turn(self) -> None:
+    def turn(self, tenant: str = "") -> None:
         """Begin another run, with a trace of its own."""
-        self.agent = self._agent(self.tenant, None, self.agent.host)
+        if tenant and tenant != self.tenant:
+            self.credential = self._issue(tenant)
+        self.agent = self._agent(tenant or self.tenant, None, self.agent.host)
 
     def read(self, dataset: str, record: Mapping[str, str] | None = None, **more: Any) -> Step:
         """Read a dataset; the record is in the answer."""
@@ -141,6 +175,11 @@ class Session:
         """Send a mail."""
         return self._call("send_mail", {"to": to, "body": text}, '{"sent": true}', **more)
 
+    def report(self, dataset: str, **more: Any) -> Step:
+        """Run a report over a dataset, or one that does not say over which."""
+        arguments = {"dataset": dataset} if dataset else {"report": "weekly"}
+        return self._call("run_report", arguments, '{"pages": 3}', dataset=dataset, **more)
+
     def carry(self, record: Mapping[str, str], hops: int) -> list[Step]:
         """Put a record into an own dataset and read it back, until so many calls are made."""
         made: list[Step] = []
@@ -152,11 +191,12 @@ class Session:
     def _issue(self, tenant: str) -> str:
         """A credential of the request for a tenant."""
         name = self.scene.world.number("cred")
+        purpose = {"request": self.request} if self.request and not self._standing else {}
         self.scene.register(
             "credentials",
             id=name,
             tenant=tenant,
-            request=self.request,
+            **purpose,
             issued=seconds(self.scene.now - 60 * SECOND),
             expires=seconds(self.scene.now + 45 * 60 * SECOND),
         )
@@ -172,15 +212,18 @@ class Session:
         approval: str = "",
         credential: str = "",
         server: str = "",
+        chain: Sequence[str] = (),
     ) -> Step:
-        attributes = {
+        attributes: dict[str, str | Sequence[str]] = {
             "gen_ai.operation.name": "execute_tool",
             "gen_ai.tool.name": tool,
-            "gen_ai.tool.call.arguments": json.dumps(arguments),
-            "gen_ai.tool.call.result": result,
+            CONTENT[0]: json.dumps(arguments),
+            CONTENT[1]: result,
         }
         if approval:
             attributes[a.APPROVAL_ID] = approval
+        if chain:
+            attributes[a.ACTOR_CHAIN] = chain
         if server:
             attributes["mcp.server.name"] = server
         step = self._step(f"execute_tool {tool}", self.agent.tenant, self.agent, self.agent.host)

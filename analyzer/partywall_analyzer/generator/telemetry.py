@@ -5,13 +5,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span
 
 from partywall import attributes as a
 from partywall_analyzer.generator.knobs import Knobs
-from partywall_analyzer.generator.scenes import SECOND, Crossing, Scene, Shown, Step
+from partywall_analyzer.generator.scenes import CONTENT, SECOND, Crossing, Scene, Shown, Step
 
 NEARBY: Final = 20
 """A request that comes out of order changes places with one of so many next ones."""
@@ -24,6 +24,7 @@ class Telemetry:
         self._knobs, self._chance = knobs, chance
         self._clocks: dict[int, int] = {}
         self._unseen: set[Step] = set()
+        self._silent: set[Step] = set()
 
     def requests(self, scenes: Sequence[Scene]) -> list[ExportTraceServiceRequest]:
         """The requests of all scenes in the order in which they arrive."""
@@ -45,6 +46,10 @@ class Telemetry:
     def shows(self, crossing: Crossing, *, twin: bool = False) -> tuple[Shown, ...]:
         """From what arrived it can be seen, or that a twin is none; nothing if it cannot."""
         if any(step in self._unseen for step in (*crossing.needs, *crossing.sinks)):
+            return ()
+        if CONTENT_SHOWS.intersection(crossing.shown_by) and any(
+            step in self._silent for step in (*crossing.needs, *crossing.sinks)
+        ):
             return ()
         if crossing.kept is not None and not crossing.kept:
             return ()
@@ -74,7 +79,7 @@ class Telemetry:
 
     def _span(self, step: Step, *, unbound: bool) -> Span:
         session, shift = step.session, self._clock(step)
-        told = {
+        told: dict[str, str | Sequence[str]] = {
             a.TENANT_ID: step.tenant,
             a.SESSION_ID: session.id,
             a.REQUEST_ID: session.request,
@@ -83,6 +88,9 @@ class Telemetry:
         }
         if unbound:
             told |= self._chance.choice(LIES)
+        if CONTENT[0] in told and self._happens(self._knobs.content_off):
+            self._silent.add(step)
+            told |= dict.fromkeys(CONTENT, "")
         parent = step.parent
         span = Span(
             trace_id=step.trace_id,
@@ -92,9 +100,7 @@ class Telemetry:
             start_time_unix_nano=step.start + shift,
             end_time_unix_nano=step.end + shift,
             attributes=[
-                KeyValue(key=key, value=AnyValue(string_value=value))
-                for key, value in told.items()
-                if value
+                KeyValue(key=key, value=_any(value)) for key, value in told.items() if value
             ],
         )
         if parent and step.linked:
@@ -120,6 +126,17 @@ LIES: Final[tuple[Mapping[str, str], ...]] = (
     {"tenant.id": "tenant-other"},
 )
 """Without a tenant, with one that nobody registered, or with two: quarantine takes them all."""
+
+
+CONTENT_SHOWS: Final[frozenset[Shown]] = frozenset({"registry", "request", "values"})
+"""What of a crossing is in the arguments and results of calls."""
+
+
+def _any(value: str | Sequence[str]) -> AnyValue:
+    if isinstance(value, str):
+        return AnyValue(string_value=value)
+    texts = [AnyValue(string_value=text) for text in value]
+    return AnyValue(array_value=ArrayValue(values=texts))
 
 
 def _request(step: Step, spans: Sequence[Span]) -> ExportTraceServiceRequest:

@@ -21,6 +21,7 @@ TABLES: Final = ("customers", "invoices", "tickets", "orders", "contracts", "ass
 
 TOOLS: Final[tuple[Line, ...]] = (
     {"tool": "read_rows", "operation": "read", "datasets": ["{dataset}"]},
+    {"tool": "run_report", "operation": "read", "datasets": ["{dataset}"]},
     {"tool": "write_rows", "operation": "write", "datasets": ["{dataset}"]},
     {"tool": "send_mail", "operation": "send", "party": {"kind": "email", "arguments": ["to"]}},
 )
@@ -56,6 +57,10 @@ class World:
             (name,) = self._chance.choices(self.tenants, cum_weights=self._weights)
             if name not in others:
                 return name
+
+    def crowd(self, count: int) -> list[str]:
+        """So many tenants, each another one; none if there are not as many."""
+        return self._chance.sample(self.tenants, count) if count <= len(self.tenants) else []
 
     def dataset(self, tenant: str, table: str = "") -> str:
         """A dataset that a tenant owns."""

@@ -1,4 +1,12 @@
-"""The kinds of crossings that the generator plants: one small file each, or one row of a table."""
+"""The kinds of crossings that the generator plants: one small file each, or one row of a table.
+
+To add a kind, write a module here with a tuple `KINDS`. Its `plant(scene)` makes sessions by
+`scene.session(tenant)` and calls by their `read`, `write`, `send`, `report` and `delegate`, puts
+what must be known into the registry by `scene.register`, and sets `scene.crossing` (or calls
+`scene.breach`, if it is one call within one tenant). If `scene.twin`, the one fact in which the
+twin differs is the other way round; everything else is made alike. `says` and `twin` go into the
+table of docs/detection.md. A rule without a kind has its reason in `WITHOUT`.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -33,3 +41,10 @@ def kinds() -> dict[str, Kind]:
 
 
 GROUPS: Final = ("governance", "flow", "relay", "shared server")
+
+WITHOUT: Final = {
+    "canary": "drills plant canaries and measure them: docs/drills.md",
+    "lingering-credential": "a session is looked at a while after its close; a file closes none",
+    "sequence-gap": "a numbered session of which a span is lost has a gap, whatever was planted",
+}
+"""Rules that no kind is about, and why."""

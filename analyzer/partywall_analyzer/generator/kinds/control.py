@@ -1,25 +1,12 @@
-"""A control does not hold: a policy is not obeyed, an approval is worth nothing, power is lent."""
+"""A control does not hold: a policy is not obeyed, an approval is worth nothing."""
 
 from typing import Final
 
 from partywall import attributes as a
 from partywall_analyzer.generator.kinds import Kind
-from partywall_analyzer.generator.scenes import SECOND, Crossing, Scene, Shown, Step, seconds
+from partywall_analyzer.generator.scenes import SECOND, Scene, Step, seconds
 
 HOUR: Final = 3600 * SECOND
-
-
-def _note(scene: Scene, rule: str, reason: str, victim: str, sink: Step, shown: Shown) -> None:
-    scene.crossing = Crossing(
-        rule=rule,
-        reason=reason,
-        victim=victim,
-        from_tenant=sink.tenant,
-        to_tenant=sink.tenant,
-        sinks=(sink,),
-        hops=(sink.session.agent, sink),
-        shown_by=(shown,),
-    )
 
 
 def _denied(scene: Scene) -> None:
@@ -30,11 +17,11 @@ def _denied(scene: Scene) -> None:
         a.POLICY_ID: "no-writes-at-night",
         a.POLICY_DECISION: "allow" if scene.twin else "deny",
     }
-    _note(scene, "denied-call", "policy.denied", tenant, sink, "registry")
+    scene.breach("denied-call", "policy.denied", sink, "span")
 
 
-def _approved(scene: Scene, approver: str) -> tuple[str, Step]:
-    """A read of another tenant's dataset under an approval that covers it."""
+def _approved(scene: Scene, approver: str, *, everything: bool = False) -> tuple[str, Step]:
+    """A read of another tenant's dataset under an approval that covers it, or everything."""
     world = scene.world
     actor = world.tenant()
     victim = world.tenant(actor)
@@ -49,7 +36,7 @@ def _approved(scene: Scene, approver: str) -> tuple[str, Step]:
         grantee=actor,
         request=session.request,
         approver=approver.format(identity=session.identity, victim=victim),
-        datasets=[dataset],
+        datasets=["*" if everything else dataset],
         operations=["read"],
         recorded=begin,
         **{"from": begin, "until": seconds(sink.end + HOUR)},
@@ -59,24 +46,12 @@ def _approved(scene: Scene, approver: str) -> tuple[str, Step]:
 
 def _self_approved(scene: Scene) -> None:
     victim, sink = _approved(scene, "owner@{victim}" if scene.twin else "{identity}")
-    _note(scene, "self-approval", "approval.self_approved", victim, sink, "registry")
+    scene.breach("self-approval", "approval.self_approved", sink, "span", victim)
 
 
-def _widened(scene: Scene) -> None:
-    world = scene.world
-    tenant = world.tenant()
-    session = scene.session(tenant)
-    name = world.number("cred")
-    scene.register(
-        "credentials",
-        id=name,
-        tenant=tenant,
-        identity=session.identity if scene.twin else f"spiffe://{tenant}/planner",
-        issued=seconds(scene.now - 60 * SECOND),
-        expires=seconds(scene.now + 45 * 60 * SECOND),
-    )
-    sink = session.read(world.dataset(tenant), world.record(tenant), credential=name)
-    _note(scene, "widened-delegation", "delegation.widened", tenant, sink, "credential")
+def _overbroad(scene: Scene) -> None:
+    victim, sink = _approved(scene, "owner@{victim}", everything=not scene.twin)
+    scene.breach("overbroad-approval", "approval.overbroad", sink, "span", victim)
 
 
 KINDS: Final = (
@@ -95,10 +70,10 @@ KINDS: Final = (
         plant=_self_approved,
     ),
     Kind(
-        name="widened-delegation",
+        name="overbroad-approval",
         group="governance",
-        says="a credential that was issued for one workload is used by another",
-        twin="it is used by that workload",
-        plant=_widened,
+        says="the approval for a foreign dataset is for every dataset",
+        twin="it is for that one",
+        plant=_overbroad,
     ),
 )

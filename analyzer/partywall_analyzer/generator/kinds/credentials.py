@@ -5,6 +5,7 @@ from typing import Final
 from partywall_analyzer.generator.kinds import Kind
 from partywall_analyzer.generator.scenes import SECOND, Crossing, Scene, seconds
 
+DAY: Final = 86_400 * SECOND
 LIFE: Final = 50 * 60 * SECOND
 """Nearly an hour: a credential that is good for longer is a finding of its own."""
 
@@ -31,6 +32,18 @@ def _shared(scene: Scene) -> None:
         hops=(used, sink),
         shown_by=("credential",),
     )
+
+
+def _long_lived(scene: Scene) -> None:
+    world = scene.world
+    tenant = world.tenant()
+    name = world.number("cred")
+    session = scene.session(tenant)
+    days = scene.between((1, 25) if scene.twin else (31, 300))
+    life = {"issued": seconds(scene.now - DAY), "expires": seconds(scene.now + days * DAY)}
+    scene.register("credentials", id=name, tenant=tenant, **life)
+    sink = session.read(world.dataset(tenant), world.record(tenant), credential=name)
+    scene.breach("long-lived-credential", "credential.long_lived", sink, "credential")
 
 
 def _ended(how: str) -> Kind:
@@ -75,6 +88,13 @@ KINDS: Final = (
         says="a session uses a credential that was issued for another tenant",
         twin="the next session of that tenant uses it",
         plant=_shared,
+    ),
+    Kind(
+        name="long-lived-credential",
+        group="governance",
+        says="a credential is good for more than a month",
+        twin="it is good for less",
+        plant=_long_lived,
     ),
     _ended("expires"),
     _ended("revoked"),
