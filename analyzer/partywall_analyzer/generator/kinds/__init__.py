@@ -46,5 +46,6 @@ WITHOUT: Final = {
     "canary": "drills plant canaries and measure them: docs/drills.md",
     "lingering-credential": "a session is looked at a while after its close; a file closes none",
     "sequence-gap": "a numbered session of which a span is lost has a gap, whatever was planted",
+    "unclosed-session": "it is told by how long after its first spans others are loaded",
 }
 """Rules that no kind is about, and why."""
