@@ -32,6 +32,7 @@ from partywall_collector.governance import Governance
 from partywall_collector.metrics import Counters
 from partywall_collector.principals import Principal as Sender
 from partywall_collector.receivers.log_intake import MOST, LogIntake
+from partywall_collector.receivers.parsing import Parsing
 from partywall_collector.receivers.refusals import Reason, Refused
 from partywall_collector.registry import (
     FOREVER,
@@ -419,7 +420,7 @@ def test_while_the_store_is_down_the_sender_is_told_to_come_back(store: Store) -
 
         home = store.home
 
-    intake = LogIntake(Governance(Down()), Counters())  # pyright: ignore[reportArgumentType]  # what of a store is used
+    intake = LogIntake(Governance(Down()), Counters(), Parsing(0))  # pyright: ignore[reportArgumentType]  # what of a store is used
     with pytest.raises(Refused, match="the store does not answer") as caught:
         intake.take(Sender("vault@acme", ("acme",)), request(issued("down")))
     assert caught.value.reason is Reason.UNAVAILABLE

@@ -24,6 +24,7 @@ from partywall_collector.receivers.intake import Intake, Intakes
 from partywall_collector.receivers.log_intake import LogIntake
 from partywall_collector.receivers.otlp_grpc import GrpcReceiver
 from partywall_collector.receivers.otlp_http import otlp_app
+from partywall_collector.receivers.parsing import Parsing
 from partywall_collector.receivers.registry_intake import RegistryIntake
 from partywall_collector.receivers.room import Room
 from partywall_collector.receivers.trace_intake import TraceIntake
@@ -89,9 +90,12 @@ class Collector:
             memory = Memory(limiter) if limiter else None
             room = Room(limits.memory_bytes, memory)
             governance = Governance(self._store)
+            parsing = Parsing(of_machine())
             intakes: dict[str, Intake] = {
-                "traces": TraceIntake(self._spool, repeats, grants, self._quotas, self._counters),
-                "logs": LogIntake(governance, self._counters),
+                "traces": TraceIntake(
+                    self._spool, repeats, grants, self._quotas, self._counters, parsing
+                ),
+                "logs": LogIntake(governance, self._counters, parsing),
             }
             finders = chains(self._config.authenticators, self._principals)
 

@@ -24,6 +24,7 @@ from partywall_collector.receivers.http_server import HttpServer
 from partywall_collector.receivers.intake import Intakes
 from partywall_collector.receivers.otlp_grpc import GrpcReceiver
 from partywall_collector.receivers.otlp_http import otlp_app
+from partywall_collector.receivers.parsing import Parsing
 from partywall_collector.receivers.room import Room
 from partywall_collector.receivers.trace_intake import TraceIntake
 from partywall_collector.repeats import Repeats
@@ -63,7 +64,8 @@ class Served:
         self.quotas = Quotas(store, 3600)
         self.counters = Counters()
         grants = Grants(store, 3600)
-        traces = TraceIntake(self.spool, Repeats(), grants, self.quotas, self.counters)
+        parsing = Parsing(limits.memory_bytes)
+        traces = TraceIntake(self.spool, Repeats(), grants, self.quotas, self.counters, parsing)
         intakes = Intakes({"traces": traces}, Room(limits.memory_bytes), self.counters)
         chain = Chain([Registered(self.principals)], self.principals)
         local = Endpoint("127.0.0.1:0")

@@ -11,6 +11,7 @@ from partywall_collector.governance import Governance
 from partywall_collector.metrics import Counters
 from partywall_collector.otlp_logs import records_from_json, records_from_protobuf
 from partywall_collector.principals import Principal
+from partywall_collector.receivers.parsing import Parsing
 from partywall_collector.receivers.refusals import Reason, Refused
 from partywall_collector.registry.document import PROBLEMS_SHOWN
 from partywall_collector.registry.events import BadEvent, Said, said
@@ -36,9 +37,10 @@ def admit_keeper(principal: Principal) -> None:
 class LogIntake:
     """The way of governance events from a protocol to the registry. Thread-safe."""
 
-    def __init__(self, governance: Governance, counters: Counters) -> None:
+    def __init__(self, governance: Governance, counters: Counters, parsing: Parsing) -> None:
         self._governance = governance
         self._counters = counters
+        self._parsing = parsing
 
     def admit(self, principal: Principal) -> None:
         """Only who keeps the records of a tenant may change them."""
@@ -49,7 +51,8 @@ class LogIntake:
     ) -> ExportLogsServiceResponse:
         """Return the answer when the events are in the store; what is wrong stands in it."""
         try:
-            records = records_from_json(body) if json else records_from_protobuf(body)
+            with self._parsing.turn(body, json=json):
+                records = records_from_json(body) if json else records_from_protobuf(body)
         except NotOtlp as error:
             raise Refused(Reason.INVALID, str(error)) from None
         if len(records) > MOST:

@@ -12,6 +12,7 @@ from partywall_collector.grants import Grants
 from partywall_collector.metrics import Counters
 from partywall_collector.principals import Principal
 from partywall_collector.quotas import Quotas, spans_by_tenant
+from partywall_collector.receivers.parsing import Parsing
 from partywall_collector.receivers.refusals import Reason, Refused
 from partywall_collector.repeats import NOTICE, Repeats, sender
 from partywall_collector.spool import Spool, SpoolError, SpoolFull
@@ -34,12 +35,14 @@ class TraceIntake:
         grants: Grants,
         quotas: Quotas,
         counters: Counters,
+        parsing: Parsing,
     ) -> None:
         self._spool = spool
         self._repeats = repeats
         self._grants = grants
         self._quotas = quotas
         self._counters = counters
+        self._parsing = parsing
 
     def admit(self, principal: Principal) -> None:
         """Any principal may send spans; their tenants are checked as they are routed."""
@@ -50,7 +53,8 @@ class TraceIntake:
         """Return the answer when the request is on disk; raise `Refused` when it is not."""
         read = from_json if json else from_protobuf
         try:
-            request = read(body, count=self._quotas.concern(principal.tenants))
+            with self._parsing.turn(body, json=json):
+                request = read(body, count=self._quotas.concern(principal.tenants))
         except NotOtlp as error:
             raise Refused(Reason.INVALID, str(error)) from None
         if request.spans > MOST_SPANS:
