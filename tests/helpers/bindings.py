@@ -1,7 +1,10 @@
-"""The registry of the tests about bindings: an agent of acme, its approvals and credentials."""
+"""The registry of the tests about bindings, with an agent of acme; and a session that closes."""
+
+from typing import Any
 
 from planted import YEAR, at
 
+from partywall_analyzer.testing import Log
 from partywall_collector.registry import (
     Approval,
     Credential,
@@ -49,3 +52,10 @@ REGISTRY: list[Record] = [
     Credential(id="for-ever", tenant="acme", issued=YEAR),
     Relation(id="all", tenant="gate", grantee="acme", datasets=("tenant/gate",), valid_from=YEAR),
 ]
+
+
+def closes(log: Log, s: str, *numbers: int, count: int, **call: Any) -> None:
+    """A session whose spans have these numbers, and that closes with a count."""
+    for number in numbers:
+        log.call("acme", session=s, request=s, sequence=number, at=number, **call)
+    log.close("acme", session=s, request=s, sequence=count)
