@@ -21,7 +21,7 @@ from partywall_collector.components import Duration, RetryOnFailure
 from partywall_collector.config import Config
 from partywall_collector.envelope import Envelope, frame
 from partywall_collector.loader import CONTENT_ERRORS, Loader
-from partywall_collector.memory import LEAST_LOAD_MIB
+from partywall_collector.machine import LEAST_LOAD_MIB
 from partywall_collector.metrics import Counters
 from partywall_collector.spool import Limits, Spool
 from partywall_collector.store import QueryFailed, Store, StoreUnavailable, open_store

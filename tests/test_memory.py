@@ -16,7 +16,8 @@ from partywall_collector.collector import Collector
 from partywall_collector.component_values import Duration
 from partywall_collector.components import MemoryLimiter
 from partywall_collector.config import Config
-from partywall_collector.memory import MIB, Memory, load_bytes, segment_bytes
+from partywall_collector.machine import MIB, of_machine
+from partywall_collector.memory import Memory
 from partywall_collector.registry.load import write
 from partywall_collector.registry.model import Principal, Tenant
 from partywall_collector.store import Store, open_store
@@ -80,7 +81,7 @@ def test_the_memory_of_the_process_is_what_counts() -> None:
     before = memory.resident()
     taken = b"x" * (64 * MIB)
     assert memory.resident() - before > 32 * MIB
-    assert len(taken) < memory.resident() < memory.of_machine()
+    assert len(taken) < memory.resident() < of_machine()
 
 
 @pytest.mark.parametrize(
@@ -92,7 +93,7 @@ def test_the_memory_of_the_process_is_what_counts() -> None:
 )
 def test_a_percentage_is_of_the_machine(settings: MemoryLimiter, share: float) -> None:
     """Limit and spike both; without a spike a fifth of the limit is kept free."""
-    assert Memory(settings).most == pytest.approx(share * memory.of_machine(), rel=1e-6)
+    assert Memory(settings).most == pytest.approx(share * of_machine(), rel=1e-6)
 
 
 def test_mebibytes_win_over_a_percentage() -> None:
@@ -111,15 +112,3 @@ def test_the_memory_is_not_measured_at_each_request() -> None:
     limited = Memory(MemoryLimiter(check_interval=Duration(60.0), limit_mib=1), measure)
     assert [limited.is_short() for _ in range(9)] == [True] * 9
     assert len(measured) == 1
-
-
-def test_a_segment_is_as_large_as_the_memory_allows() -> None:
-    """Its load takes six times its size: of a small machine's memory a fifth, never all of it."""
-    sizes = [segment_bytes(load_bytes(gib << 10 << 20)) // MIB for gib in (0, 1, 2, 4, 8, 64)]
-    assert sizes == [32, 32, 64, 128, 192, 192]
-
-
-def test_a_load_may_have_a_quarter_of_the_memory() -> None:
-    """A bound for the engine: more than a segment takes, and never all there is."""
-    sizes = [load_bytes(gib << 10 << 20) // MIB for gib in (0, 1, 2, 4, 64)]
-    assert sizes == [256, 256, 512, 1024, 16384]

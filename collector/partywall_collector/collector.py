@@ -14,7 +14,8 @@ from partywall_collector.exposition import PATH, Exposition, Held, Moment, metri
 from partywall_collector.governance import Governance
 from partywall_collector.grants import Grants
 from partywall_collector.loader import Loader
-from partywall_collector.memory import Memory, load_bytes, of_machine, segment_bytes
+from partywall_collector.machine import load_bytes, of_machine, segment_bytes
+from partywall_collector.memory import Memory
 from partywall_collector.metrics import Counters, Stats
 from partywall_collector.principals import Principals
 from partywall_collector.quotas import Quotas

@@ -10,7 +10,7 @@ from partywall_collector.config_document import ConfigError, Node
 from partywall_collector.config_sections import mapping
 from partywall_collector.endpoints import OtlpReceiver
 from partywall_collector.extensions import Authenticator, BearerTokenAuth, HealthCheck, Oidc
-from partywall_collector.memory import LEAST_LOAD_MIB
+from partywall_collector.machine import LEAST_LOAD_MIB
 from partywall_collector.store.errors import BadStoreUrl
 from partywall_collector.store.url import parse
 

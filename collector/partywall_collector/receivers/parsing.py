@@ -9,7 +9,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Final
 
-from partywall_collector.memory import MIB
+from partywall_collector.machine import MIB
 from partywall_collector.receivers.refusals import too_large
 
 LARGE: Final = MIB // 4

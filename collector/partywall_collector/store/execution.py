@@ -14,7 +14,7 @@ from typing import Any, Final
 import chdb  # pyright: ignore[reportMissingTypeStubs]  # it ships none
 
 from partywall_collector.envelope import varint
-from partywall_collector.memory import of_machine, reader_bytes
+from partywall_collector.machine import of_machine, reader_bytes
 from partywall_collector.store.callers import READER, WRITER_WORD, Caller
 from partywall_collector.store.guard import (
     NOT_ALLOWED,
