@@ -82,6 +82,13 @@ def verdicts(store: Store) -> dict[str, str]:
     return {row["request_id"]: row["verdict"] for row in rows}
 
 
+def reasons(store: Store, request: str) -> list[str]:
+    """Why the verdict on the party of a request is what it is."""
+    sql = "SELECT reasons FROM current_findings WHERE request_id = {request:String}"
+    (row,) = store.rows(f"{sql} AND rule = 'foreign-party'", {"request": request})
+    return list(row["reasons"])
+
+
 def test_a_party_is_judged_by_the_text_that_its_session_was_given(
     home: Store, memory: InMemorySpanExporter
 ) -> None:
@@ -103,6 +110,7 @@ def test_a_party_is_judged_by_the_text_that_its_session_was_given(
         "names": "authorised",
         "silent": "indeterminate",
     }
+    assert reasons(home, "points") == ["party.delegated", "request.claimed"]
 
 
 def test_the_registry_comes_before_the_word_of_an_agent(
@@ -115,6 +123,13 @@ def test_the_registry_comes_before_the_word_of_an_agent(
         answer()
     arrive(home, memory.get_finished_spans())
     assert verdicts(home)["recorded"] == "unauthorised"
+    entry |= {"request": "known", "text": ASKS}
+    register(home, tmp_path, {"sessions": [entry]})
+    with partywall.session(tenant="acme", request="known", request_text=ASKS):
+        answer()
+    arrive(home, memory.get_finished_spans())
+    assert verdicts(home)["known"] == "authorised"
+    assert reasons(home, "known") == ["party.delegated"], "it does not rest on the agent's word"
 
 
 def test_what_comes_after_the_calls_changes_their_verdict(

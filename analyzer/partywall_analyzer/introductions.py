@@ -63,6 +63,13 @@ class Introductions:
 
         return judge_introduction(self._history(candidate), this, party, is_own)
 
+    def rests_on_agent(self, candidate: Candidate) -> bool:
+        """Whether only the agent itself has told what was asked."""
+        session = _session(candidate)
+        self._session_calls(session)
+        told = self._claimed.get(session)
+        return told is not None and self._history(candidate).request is told
+
     def sources(self, candidate: Candidate, call: Ref) -> list[Along]:
         """Where the data came from that one of a candidate's calls sent to its party."""
         this = self._session_calls(_session(candidate)).get(call)

@@ -46,7 +46,8 @@ def judged(
         judged = judgement
         # A request speaks for its own tenant: it cannot give away the data of another one.
         if made.verdict != "delegated" or candidate.from_tenant == candidate.session_tenant:
-            judged = judge.with_introduction(judgement, made.verdict)
+            claimed = introductions.rests_on_agent(candidate)
+            judged = judge.with_introduction(judgement, made.verdict, claimed=claimed)
         key = _Alike(judged, made.reason, made.rank)
         bringers = [calls.lead(Ref(*ref)) for ref in made.introduced_by]
         if bringers and not crossing.source:

@@ -56,6 +56,7 @@ REASONS: Final[dict[str, str]] = {
     "party.delegated": "The request stands behind the party",
     "party.not_delegated": "The request does not stand behind the party",
     "party.introduction_unknown": "It is not known who introduced the party",
+    "request.claimed": "What was asked is known from the agent alone",
     DRILL: "It was made on purpose, as a boundary drill",
 }
 """The reason codes of crossings, with the words of a sentence about each; rules bring more."""
@@ -190,10 +191,13 @@ class Judge:
             missing,
         )
 
-    def with_introduction(self, judgement: Judgement, introduction: str) -> Judgement:
+    def with_introduction(
+        self, judgement: Judgement, introduction: str, *, claimed: bool = False
+    ) -> Judgement:
         """The verdict about a foreign party, once it is known who introduced it.
 
         A party that no grant covers is the request's own wish, somebody else's, or not known.
+        `claimed` says that only the agent itself told what was asked.
         """
         reason, verdict = _INTRODUCTIONS[introduction]
         kept = tuple(r for r in judgement.reasons if not r.startswith(("approval.", "relation.")))
@@ -201,7 +205,9 @@ class Judge:
             verdict = judgement.verdict
         elif kept:
             verdict = Verdict.INDETERMINATE
-        return replace(judgement, verdict=verdict, reasons=(reason, *kept), grant="", records=())
+        told = ("request.claimed",) if claimed and introduction == "delegated" else ()
+        reasons = (reason, *told, *kept)
+        return replace(judgement, verdict=verdict, reasons=reasons, grant="", records=())
 
     def _grants(self, use: _Use) -> Iterator[_Grant]:
         """The grants that could cover a use; an approval that the span cites comes first."""
