@@ -8,13 +8,14 @@ import threading
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from receiving import Received, Receiver
 from rich.console import Console
+from waiting import wait_for
 
 from partywall_analyzer import OPERATOR, Finding, analyze, get_finding, list_findings
 from partywall_analyzer.alerts.alerting import Alerting
@@ -291,12 +292,3 @@ def down_now(_: Received) -> int:
 def up_now(_: Received) -> int:
     """Taken."""
     return 200
-
-
-def wait_for(so: Any, seconds: float = 20.0) -> None:
-    """Until it is so."""
-    until = datetime.now(UTC) + timedelta(seconds=seconds)
-    pause = threading.Event()
-    while not so():
-        assert datetime.now(UTC) < until
-        pause.wait(0.02)

@@ -10,6 +10,7 @@ from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExport
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as HttpExporter
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+from waiting import wait_for
 
 from partywall_collector import memory
 from partywall_collector.collector import Collector
@@ -65,8 +66,7 @@ def test_the_real_exporters_come_back_when_there_is_memory_again(
         threads = [threading.Thread(target=send, args=(one,)) for one in exporters]
         for thread in threads:
             thread.start()
-        while collector.stats().refused.get("memory", 0) < 2:
-            threading.Event().wait(0.01)
+        wait_for(lambda: collector.stats().refused.get("memory", 0) >= 2)
         assert collector.stats().accepted_requests == 0
         held[0] = 800 * MIB
         for thread in threads:

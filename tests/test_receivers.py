@@ -31,6 +31,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Sp
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from served import EXPORT, GOOD, LIMIT, PROTOBUF, Served, add_principal, request
+from waiting import wait_for
 
 from partywall_collector.canonical import NotOtlp, from_json, from_protobuf
 from partywall_collector.collector import Collector
@@ -176,9 +177,8 @@ def test_requests_that_arrive_slowly_cannot_fill_the_memory(store: Store, tmp_pa
             slow.putheader(name, value)
         slow.endheaders()
         slow.send(body[:-1])
+        wait_for(lambda: served.room.held == len(body) - 1)
         status, _, headers = served.post(body, GOOD)
-        while status == 200:  # until the slow one's bytes have arrived
-            status, _, headers = served.post(body, GOOD)
         assert (status, headers["Retry-After"]) == (429, "2")
         slow.send(body[-1:])
         assert slow.getresponse().status == 200
@@ -300,8 +300,7 @@ def test_the_real_exporters_come_back_to_a_full_spool(full: Served) -> None:
     threads = [threading.Thread(target=send, args=(sender,)) for sender in senders[::2]]
     for thread in threads:
         thread.start()
-    while full.counters.stats(0, 0, 0).refused.get("full", 0) < 2:
-        threading.Event().wait(0.01)
+    wait_for(lambda: full.counters.stats(0, 0, 0).refused.get("full", 0) >= 2)
     full.spool.limits = Limits()
     for thread in threads:
         thread.join()

@@ -15,6 +15,11 @@ class Room:
         self._held = 0
         self._lock = threading.Lock()
 
+    @property
+    def held(self) -> int:
+        """Bytes that all requests hold now."""
+        return self._held
+
     def lease(self) -> "Lease":
         """What one request holds; use it in a `with` block. Refused while memory is short."""
         if self._memory and self._memory.is_short():
