@@ -63,13 +63,13 @@ def _filled(home: Path, size: int, options: argparse.Namespace) -> dict[str, Any
     """Fill and analyze a store, or copy one that was kept, with what was measured of it."""
     kept = options.keep / f"{size}-{options.seed}" if options.keep else None
     if kept and (kept / "measured.json").exists():
-        shutil.copytree(kept / "store", home)
+        shutil.copytree(kept / "store", home, symlinks=True)
         found: dict[str, Any] = json.loads((kept / "measured.json").read_text("utf-8"))
         return found
     made = {name: _step(name, home, size, options) for name in ("fill", "cold")}
     if kept:
         shutil.rmtree(kept, ignore_errors=True)
-        shutil.copytree(home, kept / "store")
+        shutil.copytree(home, kept / "store", symlinks=True)
         (kept / "measured.json").write_text(json.dumps(made), "utf-8")
     return made
 
