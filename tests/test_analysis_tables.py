@@ -3,6 +3,7 @@
 import time
 
 from partywall_analyzer.datasets import Datasets
+from partywall_analyzer.spread import Spread
 from partywall_analyzer.tables import Tables
 from partywall_collector.registry import Registry
 from partywall_collector.store import Store
@@ -17,7 +18,7 @@ def test_only_what_a_killed_analysis_left_behind_is_dropped(store: Store) -> Non
     for name in (old, young):
         store.command(f"CREATE TABLE {name} (id String) ENGINE = Memory")
     try:
-        with Tables(store, Registry.read(store), Datasets(), 0):
+        with Tables(store, Registry.read(store), Datasets(), Spread(), 0):
             names = {row["name"] for row in store.rows(NAMES)}
         assert young in names
         assert old not in names

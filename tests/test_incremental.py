@@ -1,12 +1,16 @@
 """Batch and watch are one function: any split of a stream gives what one analysis of it gives."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import pytest
 from streams import empty, merged
 
 from partywall_analyzer import Analysis, analyze, dirty, tables, values
 from partywall_analyzer.assemble import WAY
+from partywall_analyzer.testing import Log
+from partywall_collector.registry import DatasetOwner, Tenant
+from partywall_collector.registry.load import write
 from partywall_collector.store import Store, open_store, statement
 
 SEEDS = range(50)
@@ -70,11 +74,6 @@ NEW = "loaded_at IN (SELECT fromUnixTimestamp64Micro(arrayJoin({new_calls:Array(
 NOTHING = ("", "\nLIMIT 0")
 MUTANTS = {
     "only the new calls of a session are opened": ("open_calls", "WHERE ", f"WHERE {NEW} AND "),
-    "only the new calls with a value are read": (
-        "met",
-        "OR arrayExists",
-        f"OR ({{everything:Bool}} OR {NEW}) AND arrayExists",
-    ),
     "a value is judged by the new calls": (
         "shared_values",
         "{everything:Bool} OR ",
@@ -126,3 +125,36 @@ def test_an_analysis_that_opens_less_goes_wrong(
     for module in (dirty, tables, values):
         monkeypatch.setattr(module, "statement", mutated)
     assert missed(watched(store, SEEDS[:10]))
+
+
+@pytest.mark.parametrize("reads", ["every call", "the new calls"])
+def test_a_session_that_goes_on_keeps_what_came_to_it_from_others(
+    store: Store, monkeypatch: pytest.MonkeyPatch, reads: str
+) -> None:
+    """A relay is woven of sessions that are not open; without these it would be withdrawn."""
+
+    def mutated(package: str, wanted: str) -> str:
+        text, place = statement(package, wanted), "WHERE NOT {everything:Bool}\n"
+        if wanted != "met" or reads == "every call":
+            return text
+        assert place in text
+        return text.replace(place, f"{place} AND {NEW} ")
+
+    monkeypatch.setattr(tables, "statement", mutated)
+    empty(store)
+    owners = [DatasetOwner(pattern=f"crm/{name}/*", owner=name) for name in ("acme", "fjord")]
+    board = DatasetOwner(pattern="board", ownership="shared")
+    write([Tenant(id="acme"), Tenant(id="fjord"), *owners, board], store)
+    log, moved = Log(store), [71, 72]
+    log.call("fjord", session="home", trace=1, reads=["crm/fjord/1"], values_out=moved)
+    log.call("fjord", session="home", trace=1, at=3, writes=["board"], values_in=moved)
+    own: dict[str, Any] = {"session": "later", "request": "R-1"}
+    log.call("acme", trace=2, at=50, reads=["board"], values_out=moved, **own)
+    log.call("acme", trace=2, at=60, writes=["crm/acme/2"], values_in=moved, **own)
+    log.write()
+    assert [found.rule for found in analyze(store).findings if found.rule == "relay"]
+    log.call("acme", trace=3, at=90, **own)
+    log.write()
+    again = analyze(store)
+    assert not again.whole
+    assert ["relay" in {found.rule for found in again.withdrawn}] == [reads == "the new calls"]

@@ -1,6 +1,6 @@
 """What a process keeps between two analyses: never more than holds, whoever changed the store."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack
 from types import SimpleNamespace
 from typing import Any
@@ -133,9 +133,20 @@ def any_registry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kept, "_OF_CALLS", frozenset(KINDS))
 
 
+def holders_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who holds a value that is known is not read from new calls."""
+    read = Tables.of_values
+
+    def first(self: Tables, name: str, values: Collection[int], every_load: bool) -> Any:
+        return read(self, name, values if every_load else (), every_load)
+
+    monkeypatch.setattr(Tables, "of_values", first)
+
+
 @pytest.mark.parametrize(
     ("mutant", "stream"),
     [
+        (holders_once, calm),
         (registry_once, merged),
         (names_once, calm),
         (owners_once, merged),

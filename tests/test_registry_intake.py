@@ -179,7 +179,7 @@ def test_one_mistake_keeps_all_of_a_request_out(collector: Collector, store: Sto
         ({"aprovals": []}, "aprovals", "did you mean 'approvals'"),
         ({"approvals": ["CHG-1"]}, "approvals[0]", "expected keys and values"),
         (b'{"approvals": [], "approvals": []}', "", "is there twice"),
-        (b"[" * 9000, "", "nested deeper"),
+        (b"[" * 9000 + b"]" * 9000, "", "nested deeper"),
         (b'{"approvals": ', "", "not JSON"),
         (b"\xff", "line 1", "not UTF-8"),
         ({}, "", "holds no entries"),

@@ -76,7 +76,8 @@ def analyze(store: Store, *, whole: bool = False, progress: Progress | None = No
     if news and news.empty:
         return _told(Changes([], [], []), [], 0, begun, errors, whole=False)
     kept = Kept.take(store, earlier, news)
-    with Tables(store, kept.registry, kept.datasets, seen.at, news, overdue=seen.overdue) as tables:
+    told = (kept.registry, kept.datasets, kept.spread)
+    with Tables(store, *told, seen.at, news, overdue=seen.overdue) as tables:
         spans = int(tables.rows(statement(_SQL, "count_open_spans"))[0]["n"])
         candidates: list[Candidate] = []
         for done, each in enumerate(rules()):

@@ -13,6 +13,7 @@ from weakref import WeakKeyDictionary
 from partywall_analyzer.datasets import Datasets
 from partywall_analyzer.dirty import News
 from partywall_analyzer.judged import Judged
+from partywall_analyzer.spread import Spread
 from partywall_analyzer.watermark import Watermark
 from partywall_collector.registry import Credential, Principal, Registry, Session
 from partywall_collector.store import Store
@@ -32,6 +33,7 @@ class Kept:
     registry: Registry = field(default_factory=lambda: Registry(()))
     datasets: Datasets = field(default_factory=Datasets)
     judged: Judged = field(default_factory=Judged)
+    spread: Spread = field(default_factory=Spread)
 
     @classmethod
     def take(cls, store: Store, earlier: Watermark | None, news: News | None) -> "Kept":
@@ -45,13 +47,14 @@ class Kept:
         if news is None or news.records - {Credential.kind}:
             kept.registry = Registry.read(store, without=_NOT_READ)
         if news is None or news.records - _OF_CALLS:
-            kept.judged = Judged()
+            kept.judged, kept.spread = Judged(), Spread()
         kept.datasets.update(store, kept.registry, news)
         return kept
 
     def give(self, store: Store, seen: Watermark) -> None:
         """Keep it for the analysis after the one that saw this."""
         self.seen = seen
+        self.spread.trim()
         with _LOCK:
             _KEPT[store] = self
 

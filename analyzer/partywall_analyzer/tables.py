@@ -20,6 +20,8 @@ from partywall_analyzer.keys import Key
 from partywall_analyzer.limits import Limits
 from partywall_analyzer.model import DENIALS, EXTERNAL, SEVERAL
 from partywall_analyzer.rules import Rule, rules
+from partywall_analyzer.spread import COLUMNS as SPREAD
+from partywall_analyzer.spread import Spread
 from partywall_analyzer.values import COLUMNS, Values, used
 from partywall_collector.registry import Registry
 from partywall_collector.store import Store, statement
@@ -45,8 +47,8 @@ _NOTHING_NEW: Final = {"new_calls": list[int](), "changed_datasets": list[str]()
 
 _ABOUT_CREDENTIALS: Final = ("known_credentials", "calls_of_credentials")
 _DERIVED: Final = (
-    *("mixed_sessions", "mixed_runs", "meeting", "ignored", "telling", "spreading", "met"),
-    *("touches", "held", "had", "spread", "mixed_traces", "linked", "credential_uses", "deeds"),
+    *("mixed_sessions", "mixed_runs", "meeting", "ignored", "telling", "met"),
+    *("touches", "held", "had", "mixed_traces", "linked", "credential_uses", "deeds"),
     *("numbered_sessions", "session_records", "sighted", "sightings"),
 )
 """What rules read beside open calls and spans, in the order in which it is made."""
@@ -80,6 +82,7 @@ class Tables:
         store: Store,
         registry: Registry,
         datasets: Datasets,
+        spread: Spread,
         at: int,
         news: News | None = None,
         *,
@@ -93,9 +96,10 @@ class Tables:
         self._store = store
         self._registry = registry
         self._datasets = datasets
+        self._spread = spread
         self.news = news
         mark = f"{_PREFIX}{int(time.time())}_{secrets.token_hex(6)}"
-        self._empty = _FROM_REGISTRY | COLUMNS | _DIRTY | _ASKED
+        self._empty = _FROM_REGISTRY | COLUMNS | SPREAD | _DIRTY | _ASKED
         made = (*self._empty, *_ABOUT_CREDENTIALS, *_DERIVED, "planted", "crossings")
         self._made = {name: f"{mark}_{name}" for name in made}
         if news:
@@ -123,12 +127,15 @@ class Tables:
                 self._run("empty_calls")
                 find_dirty(self._store, self.news, self.names, self._run, self._open_calls)
                 self._run("dirty_identities")
+                self._run("dirty_wide_values")
                 self._run("open_spans")
             else:
                 self._values.judge_all()
-            for name in ("known_credentials", "open_calls_of_credentials", "wide_values"):
+                self._run("wide_values")
+            for name in ("known_credentials", "open_calls_of_credentials"):
                 self._run(name)
             self._fill_parties()
+            self._fill_spread()
             for name in ("epochs", *_DERIVED, "empty_crossings"):
                 self._run(name)
         except BaseException:
@@ -179,6 +186,18 @@ class Tables:
                 traces = [trace for trace in traces if trace not in opened]
                 self._ask(traces)
         return found + (self._rows_of(sql, f"some_{raw}", raw) if traces else [])
+
+    def of_values(
+        self, name: str, values: Collection[int], every_load: bool
+    ) -> list[dict[str, Any]]:
+        """What a statement of this package reads of some values, of every load or of new ones."""
+        if not values:
+            return []
+        asked = self._made["asked_values"]
+        self._store.command(f"TRUNCATE TABLE {asked}")
+        self._store.insert(asked, [{"value": value} for value in values])
+        sql = statement(_SQL, name)
+        return self._store.rows(sql, used(sql, self.names | {"every_load": every_load}))
 
     def dirty_traces(self) -> set[str]:
         """The traces that may have changed; none that are told apart in a whole analysis."""
@@ -231,6 +250,10 @@ class Tables:
         # A party of the tenant itself is not foreign, even where a pattern of another is narrower.
         crossing = [row for row in foreign if row["owner"] != row["tenant_id"]]
         self._store.insert(self._made["parties"], crossing)
+
+    def _fill_spread(self) -> None:
+        wide = {row["value"] for row in self.rows(statement(_SQL, "wide_value_names"))}
+        self._store.insert(self._made["spread"], self._spread.rows(wide, self.of_values))
 
     def _drop_left_over(self) -> None:
         for row in self._store.rows(statement(_SQL, "left_over_tables"), {"prefix": _PREFIX}):

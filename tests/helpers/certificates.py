@@ -1,4 +1,7 @@
-"""A certificate authority for tests: servers on 127.0.0.1 and workloads with a SPIFFE id."""
+"""A certificate authority for tests: servers on 127.0.0.1 and workloads with a SPIFFE id.
+
+With all the extensions that Python 3.13 and newer ask for.
+"""
 
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -9,6 +12,18 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
+
+_SIGNS = x509.KeyUsage(
+    key_cert_sign=True,
+    crl_sign=True,
+    digital_signature=False,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    encipher_only=False,
+    decipher_only=False,
+)
 
 
 class Authority:
@@ -22,6 +37,10 @@ class Authority:
             self._builder(self._name)
             .public_key(self._key.public_key())
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+            .add_extension(_SIGNS, critical=True)
+            .add_extension(
+                x509.SubjectKeyIdentifier.from_public_key(self._key.public_key()), critical=False
+            )
             .sign(self._key, hashes.SHA256())
         )
         self.ca = folder / f"{name}.pem"
@@ -52,4 +71,8 @@ class Authority:
             .serial_number(x509.random_serial_number())
             .not_valid_before(now - timedelta(hours=1))
             .not_valid_after(now + timedelta(hours=1))
+            .add_extension(self._identifier(), critical=False)
         )
+
+    def _identifier(self) -> x509.AuthorityKeyIdentifier:
+        return x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())

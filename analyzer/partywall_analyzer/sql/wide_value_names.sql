@@ -1,0 +1,2 @@
+-- The open values that more than eight tenants hold.
+SELECT value FROM {wide_values:Identifier}
