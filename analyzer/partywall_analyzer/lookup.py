@@ -163,9 +163,9 @@ def _known(store: Store, rows: Sequence[Mapping[str, Any]], at: datetime | None)
     """What the registry said at a time of all that the rows name."""
     approvals = {row["approval_id"] for row in rows} - {""}
     credentials = {row["credential_id"] for row in rows} - {""}
-    owners = known(store, DatasetOwner, at=at) if any(row["datasets"] for row in rows) else {}
+    datasets = {_pair(entry, "id", 0) for row in rows for entry in row["datasets"]}
     return Known(
-        Registry(owners),
+        Registry(known(store, DatasetOwner, at=at, matching=datasets) if datasets else {}),
         known(store, Approval, at=at, names=approvals) if approvals else {},
         known(store, Credential, at=at, names=credentials) if credentials else {},
     )

@@ -36,6 +36,7 @@ CURRENT = statement("partywall_collector.registry.sql", "current")
 VERSIONS = statement("partywall_collector.registry.sql", "versions")
 NAMED = statement("partywall_collector.registry.sql", "credentials_named")
 KNOWN = statement("partywall_collector.registry.sql", "known")
+KNOWN_PATTERNS = statement("partywall_collector.registry.sql", "known_patterns")
 
 _ASKED = 2_000
 
@@ -113,22 +114,27 @@ def known(
     *,
     at: datetime | None = None,
     names: Collection[str] | None = None,
+    matching: Collection[str] | None = None,
 ) -> dict[RecordT, datetime]:
     """Return the records that were in force at a time, now if it is None, and since when.
 
-    `names` are those of the kind's first identifying field; without them all records are returned.
-    What was recorded later is not known yet, whatever time it speaks of.
+    `names` are those of the kind's first identifying field, or, where this is a pattern, `matching`
+    are all that it shall be held against; without them all records are returned. What was recorded
+    later is not known yet, whatever time it speaks of.
     """
     identity = [slot for slot in slots(kind) if slot.identifies]
     parameters: dict[str, Any] = {
         "table": cast("Any", kind).kind,
         "column": identity[0].column,
         "at_us": round((at or FOREVER).timestamp() * 1e6),
-        "all": names is None,
-        "names": sorted(names or ()),
+        "names": sorted(names or matching or ()),
     }
+    if matching is None:
+        rows = store.rows(KNOWN, parameters | {"all": names is None})
+    else:
+        rows = store.rows(KNOWN_PATTERNS, parameters)
     newest: dict[tuple[Any, ...], tuple[RecordT, datetime]] = {}
-    for columns in store.rows(KNOWN, parameters):
+    for columns in rows:
         record = record_of(kind, columns)
         name = tuple(getattr(record, slot.name) for slot in identity)
         newest[name] = record, _utc(columns["recorded_at"])
