@@ -36,11 +36,15 @@ WITH
             tools.rules[transform(tool, tools.names, arrayEnumerate(tools.names), 0)] AS rule,
             partywall_arguments(said_arguments) AS arguments,
             partywall_body(result) AS body,
-            [
-                partywall_strings(attributes['${ACTOR_CHAIN}'], attribute_types['${ACTOR_CHAIN}']),
-                partywall_strings(attributes['${PARTY_ID}'], attribute_types['${PARTY_ID}']),
-                partywall_strings(attributes['${VALUES_IN}'], attribute_types['${VALUES_IN}']),
-                partywall_strings(attributes['${VALUES_OUT}'], attribute_types['${VALUES_OUT}'])] AS lists,
+            -- One expansion of the function for all four: each would be analysed at every load.
+            arrayMap(
+                (text, type) -> partywall_strings(text, type),
+                [
+                    attributes['${ACTOR_CHAIN}'], attributes['${PARTY_ID}'],
+                    attributes['${VALUES_IN}'], attributes['${VALUES_OUT}']],
+                [
+                    attribute_types['${ACTOR_CHAIN}'], attribute_types['${PARTY_ID}'],
+                    attribute_types['${VALUES_IN}'], attribute_types['${VALUES_OUT}']]) AS lists,
             -- Facts that the span brought along count; without them they are taken from content.
             partywall_epoch_fits(attributes, secret) AS is_brought,
             partywall_brought_terms(
