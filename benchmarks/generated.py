@@ -5,10 +5,10 @@
 
 A world of `partywall generate` is replayed over the wire into a collector of this process and
 analyzed. A crossing call is found if an unauthorised finding lists it, or one of a rule that always
-leaves its verdict open. Only crossings that the
-telemetry can show count, a twin must not be flagged, and every other flagged call is a false one of
-the kind in whose scene it lies. Intervals are Wilson's, at 95 %. The last line on stdout is one
-JSON object.
+leaves its verdict open. Only crossings that the telemetry can show count, a twin must not be
+flagged, and every other flagged call is a false one of the kind in whose scene it lies. Of twins
+there is a second figure: of those of which all arrived that makes them benign. Intervals are
+Wilson's, at 95 %. The last line on stdout is one JSON object.
 """
 
 import argparse
@@ -42,13 +42,18 @@ Z: Final = 1.959964
 
 @dataclass(slots=True)
 class Score:
-    """What was found of one kind; `twins` are its benign twins, `flagged_twins` those flagged."""
+    """What was found of one kind; `twins` are its benign twins, `flagged_twins` those flagged.
+
+    `whole_twins` are those of which all arrived that makes them benign.
+    """
 
     found: int = 0
     missed: int = 0
     false: int = 0
     twins: int = 0
     flagged_twins: int = 0
+    whole_twins: int = 0
+    flagged_whole_twins: int = 0
     hidden: int = 0
     hidden_found: int = 0
 
@@ -60,6 +65,7 @@ class Score:
             "recall": interval(self.found, self.found + self.missed),
             "precision": interval(self.found, self.found + self.false),
             "twins_flagged": interval(self.flagged_twins, self.twins),
+            "whole_twins_flagged": interval(self.flagged_whole_twins, self.whole_twins),
             "not_visible": self.hidden,
             "not_visible_found": self.hidden_found,
         }
@@ -79,7 +85,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(
             f"{name:26} F1 {score['f1']:.3f}  recall {score['recall'][0]:.3f} "
             f"({low:.3f}-{high:.3f})  precision {score['precision'][0]:.3f}  "
-            f"twins flagged {score['twins_flagged'][0]:.3f}",
+            f"twins flagged {score['twins_flagged'][0]:.3f}, "
+            f"of whole ones {score['whole_twins_flagged'][0]:.3f}",
             file=sys.stderr,
         )
     print(json.dumps(result))
@@ -113,8 +120,12 @@ def score(
         told = scores[label["kind"]]
         kind_of.update(dict.fromkeys(label["traces"], label["kind"]))
         if not label["unauthorised"]:
+            is_flagged = not flagged_traces.isdisjoint(label["traces"])
             told.twins += 1
-            told.flagged_twins += bool(flagged_traces & set(label["traces"]))
+            told.flagged_twins += is_flagged
+            if label.get("detectable", True):
+                told.whole_twins += 1
+                told.flagged_whole_twins += is_flagged
             continue
         for sink in label["sinks"]:
             hit = sink in spans
