@@ -14,9 +14,10 @@ are as many as a full segment has, however long they wait for each other; the co
 load after half a second. Merges wait meanwhile, for all alike; then the tables are merged and
 measured.
 
-By default so many spans are sent that the collector makes several segments and all but the first
-and the last are full, as while spans pour in. Less than that shows the first load, which costs
-about a second more than the next ones, and small segments; `segments` says how many there were.
+By default so many `taken` spans are sent that the collector makes several segments and those in the
+middle are full, as while spans pour in. Less than that shows the first load, which costs about a
+second more than the next ones, and small segments; `segments` says how many there were. Of `raw`
+there is one.
 
 `taken` are spans whose facts our SDK took; `raw` have content, and the collector takes the facts
 of them. The top of the JSON line is `taken`. `--overload` sends without pause from twice as many
@@ -59,7 +60,7 @@ TOKEN = "load"
 KEY = "5a" * 32
 TABLES = ("spans", "calls")
 SPANS_SENT: Mapping[Kind, int] = {"taken": 450_000, "raw": 150_000}
-"""As many make several segments. A span with content costs five times as much by hand."""
+"""The first make several segments, the second one: with content, all three ways take long."""
 ONE_BLOCK = {
     "max_threads": 1,
     "max_insert_threads": 1,
