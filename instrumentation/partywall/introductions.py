@@ -17,7 +17,7 @@ from typing import Final, Literal, NamedTuple
 from partywall import attributes, identifiers
 from partywall.identifiers import Identifier, Kinds
 from partywall.passages import Passage, passages, strings
-from partywall.remembered import LONGEST, TEXTS, Found, identifiers_in, in_quotes
+from partywall.remembered import LONGEST, SHORT, TEXTS, Found, identifiers_in, in_quotes
 from partywall.terms import Hasher, cut, encoded, lower
 
 MOST: Final = 128
@@ -110,10 +110,13 @@ def introductions(
         if writers.outsiders:
             rank = writers.rank(field)
         typed = quoted.get(text)
-        if typed != () and _TYPED.search(text):
-            for one in kinds.find(text) if typed is None else typed:
-                is_value = whole and _is_whole(text, one)
-                found[record, rank if is_value else "text", one.kind, one.value] = None
+        if typed is None:
+            typed = (_typed if len(text) <= SHORT else _find_typed)(kinds, text)
+        elif typed and not _TYPED.search(text):
+            typed = ()
+        for one in typed:
+            is_value = whole and _is_whole(text, one)
+            found[record, rank if is_value else "text", one.kind, one.value] = None
         if whole:
             if _NAME.match(text) and (name := lower(text)) not in _NOT_NAMES:
                 named[record, rank, "user", name] = None
@@ -123,6 +126,15 @@ def introductions(
             for other in _CAPITALISED.findall(text):
                 capitalised[record, "text", "user", lower(other)] = None
     return list(found | named | dict.fromkeys(islice(capitalised, MOST_NAMES)))
+
+
+def _find_typed(kinds: Kinds, text: str) -> Found:
+    """The identifiers of a passage that could be those of somebody."""
+    return tuple(kinds.find(text)) if _TYPED.search(text) else ()
+
+
+_typed = lru_cache(maxsize=4096)(_find_typed)
+"""Records have the same values again."""
 
 
 def record_terms(

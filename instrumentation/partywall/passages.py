@@ -13,11 +13,10 @@ from partywall.json_values import INVALID, Object, as_text, items, member, mende
 _SPACE: Final = "<>`\t\r\n "
 
 _KEY = r"['\"]?[A-Za-z_][A-Za-z0-9_ @.+-]{0,60}['\"]?:"
+_QUOTED = r"'(?:[^']|'')*'[ ]*$|\"(?:[^\"\\]|\\.)*\"[ ]*$"
 _LINES = re.compile(
-    rf"(?m)^[ ]*(?:- )*(?:{_KEY}(?: (?:'(?:[^']|'')*'[ ]*$|\"(?:[^\"\\]|\\.)*\"[ ]*$|[^\n]*)|$)"
-    r"|(?:'(?:[^']|'')*'[ ]*$|\"(?:[^\"\\]|\\.)*\"[ ]*$|[^\n]+))"
+    rf"(?m)^([ ]*)((?:- )*)(?:({_KEY})(?: ({_QUOTED}|[^\n]*)|$)|({_QUOTED}|[^\n]*))"
 )
-_LINE = re.compile(rf"([ ]*)((?:- )*)({_KEY}(?: |\Z))?")
 _PRINTED = re.compile(r"'((?:[^'\\]|\\.)*)'|\"((?:[^\"\\]|\\.)*)\"")
 _STRINGS = re.compile(r'"((?:[^"\\]|\\.)*)"([ \t\r\n]*:)?')
 _MARGIN = re.compile(r"['\"\[{]")
@@ -137,14 +136,9 @@ def _strings_in(tree: object) -> Iterator[str]:
 def _lines(text: str) -> list[_Line]:
     """The lines of a text that may be YAML; a quoted value may span several lines and is one."""
     found: list[_Line] = []
-    for match in _LINES.finditer(text):
-        line = match[0]
-        parts = _LINE.match(line)
-        assert parts is not None  # every part of it may be missing
-        indent, dashes, key = parts[1], parts[2], parts[3] or ""
-        value = line[parts.end() :].strip(" \t\r")
-        read = _Line(len(indent), dashes, key.strip("'\": "), value)
-        if dashes or read.key or value:
+    for indent, dashes, key, value, other in _LINES.findall(text):
+        read = _Line(len(indent), dashes, key.strip("'\": "), (value or other).strip(" \t\r"))
+        if dashes or read.key or read.value:
             found.append(read)
     return found
 
