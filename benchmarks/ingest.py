@@ -9,7 +9,7 @@ store, the same requests go the way that one would write by hand (`by_hand.py` s
 and what not), and the run fails unless every column of every row came out the same. The rows are
 also inserted in the Native format: each table in one block, which is the least that any way can
 cost (`vs_native`), and in as many blocks as the collector had segments (`vs_native_in_segments`),
-because each has its parts to write. By hand there is one insert a table for 200,000 spans, which
+because each has its parts to write. By hand there is one insert a table for 150,000 spans, which
 are as many as a full segment has, however long they wait for each other; the collector begins to
 load after half a second. Merges wait meanwhile, for all alike; then the tables are merged and
 measured.

@@ -89,13 +89,13 @@ class Batch:
         ),
     )
     max_spans: int = field(
-        default=200_000, metadata=about("A segment is closed at this many spans.", least=1)
+        default=150_000, metadata=about("A segment is closed at this many spans.", least=1)
     )
     max_size_mib: int = field(
         default=0,
         metadata=about(
             "A segment is closed at this size in MiB; 0 is an eighth of what its load may take,"
-            " from 16 to 288.",
+            " from 16 to 192.",
             least=0,
         ),
     )

@@ -34,7 +34,7 @@ def load_bytes(memory: int) -> int:
 
 def segment_bytes(load: int) -> int:
     """How large a segment may become whose load may take so much: it takes six times its size."""
-    return min(288 * MIB, max(16 * MIB, load // 8))
+    return min(192 * MIB, max(16 * MIB, load // 8))
 
 
 def reader_bytes(memory: int) -> int:

@@ -63,7 +63,7 @@ class SpoolInUse(Exception):
 class Limits:
     """When a segment is sealed, and how much may wait."""
 
-    segment_spans: int = 200_000
+    segment_spans: int = 150_000
     segment_bytes: int = 64 * MIB
     segment_age: float = 0.5
     disk_bytes: int = 4096 * MIB
