@@ -60,7 +60,7 @@ TOKEN = "load"
 KEY = "5a" * 32
 TABLES = ("spans", "calls")
 SPANS_SENT: Mapping[Kind, int] = {"taken": 450_000, "raw": 150_000}
-"""The first make several segments, the second one: with content, all three ways take long."""
+"""The first make several segments, the second two at most: with content all ways take long."""
 ONE_BLOCK = {
     "max_threads": 1,
     "max_insert_threads": 1,
