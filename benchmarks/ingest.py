@@ -17,7 +17,7 @@ measured.
 By default so many `taken` spans are sent that the collector makes several segments and those in the
 middle are full, as while spans pour in. Less than that shows the first load, which costs about a
 second more than the next ones, and small segments; `segments` says how many there were. Of `raw`
-there is one.
+there are two at most.
 
 `taken` are spans whose facts our SDK took; `raw` have content, and the collector takes the facts
 of them. The top of the JSON line is `taken`. `--overload` sends without pause from twice as many
