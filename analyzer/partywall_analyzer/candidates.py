@@ -1,41 +1,62 @@
 """Runs the rules' SQL and reads what it finds."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, cast
 
 from partywall_analyzer.model import Candidate, Crossing, Ref, moment
-from partywall_analyzer.rule import Rule
+from partywall_analyzer.rule import Rule, RuleError
 from partywall_analyzer.rules import own
 from partywall_analyzer.tables import Tables
 from partywall_collector.store import StoreUnavailable
 
 
-def find(tables: Tables, rule: Rule) -> list[Candidate]:
-    """The candidates of one rule, in a fixed order.
+def find(
+    tables: Tables, rules: Sequence[Rule], tell: Callable[[Rule, int], None]
+) -> tuple[list[Candidate], list[RuleError]]:
+    """The candidates of all rules in a fixed order, and which added rules failed.
 
-    Raises RuleError if an added rule fails at it.
+    `tell` is told of each rule, and how many are done.
     """
-    if rule in own():
-        return list(_found(tables, rule))
+    errors: list[RuleError] = []
+    for done, rule in enumerate(rules):
+        tell(rule, done)
+        with _blamed(rule, errors):
+            tables.find_crossings(rule)
+    failed = {error.rule for error in errors}
+    ours = [rule for rule in rules if rule in own()]
+    found = list(_found(tables, ours))
+    for rule in rules:
+        if rule not in ours and rule.id not in failed:
+            with _blamed(rule, errors):
+                found += list(_found(tables, [rule]))
+    return found, errors
+
+
+@contextmanager
+def _blamed(rule: Rule, errors: list[RuleError]) -> Generator[None]:
+    """What an added rule does wrong is its author's to read, and leaves the others alone."""
     try:
-        return list(_found(tables, rule))
+        yield
     except StoreUnavailable:
         raise
-    except Exception as error:  # whatever its author's statement does is the author's to read
-        raise rule.failed(error) from error
+    except Exception as error:
+        if rule in own():
+            raise
+        errors.append(rule.failed(error))
 
 
-def _found(tables: Tables, rule: Rule) -> Iterator[Candidate]:
-    for row in tables.candidates_of(rule):
-        yield from _by_source(_candidate(rule.id, row))
+def _found(tables: Tables, rules: Sequence[Rule]) -> Iterator[Candidate]:
+    for row in tables.candidates_of(rules):
+        yield from _by_source(_candidate(row))
 
 
-def _candidate(rule: str, row: Mapping[str, Any]) -> Candidate:
+def _candidate(row: Mapping[str, Any]) -> Candidate:
     session, agent, identity, tool = _fields(row["facts"])
     return Candidate(
-        rule=rule,
+        rule=row["rule"],
         subject=row["subject"],
         from_tenant=row["from_tenant"],
         to_tenant=row["to_tenant"],

@@ -79,13 +79,10 @@ def analyze(store: Store, *, whole: bool = False, progress: Progress | None = No
     told = (kept.registry, kept.datasets, kept.spread)
     with Tables(store, *told, seen.at, news, overdue=seen.overdue) as tables:
         spans = int(tables.rows(statement(_SQL, "count_open_spans"))[0]["n"])
-        candidates: list[Candidate] = []
-        for done, each in enumerate(rules()):
-            tell(f"rule {each.id}", done, len(rules()))
-            try:
-                candidates += find(tables, each)
-            except RuleError as error:
-                errors.append(error)
+        candidates, wrong = find(
+            tables, rules(), lambda rule, done: tell(f"rule {rule.id}", done, len(rules()))
+        )
+        errors += wrong
         known = recorded(tables)
         found = by_finding(candidates)
         standing = kept.judged.standing(found, known, tables.dirty_traces())

@@ -98,7 +98,8 @@ class Tables:
         self._datasets = datasets
         self._spread = spread
         self.news = news
-        mark = f"{_PREFIX}{int(time.time())}_{secrets.token_hex(6)}"
+        self._mark = mark = f"{_PREFIX}{int(time.time())}_{secrets.token_hex(6)}"
+        self._full: set[str] = set()
         self._empty = _FROM_REGISTRY | COLUMNS | SPREAD | _DIRTY | _ASKED
         made = (*self._empty, *_ABOUT_CREDENTIALS, *_DERIVED, "planted", "crossings")
         self._made = {name: f"{mark}_{name}" for name in made}
@@ -138,6 +139,7 @@ class Tables:
             self._fill_spread()
             for name in ("epochs", *_DERIVED, "empty_crossings"):
                 self._run(name)
+            self._look_what_is_full()
         except BaseException:
             self._drop()
             raise
@@ -155,17 +157,18 @@ class Tables:
         """Run a query over these tables."""
         return self._store.rows(sql, used(sql, self.names))
 
-    def candidates_of(self, rule: Rule) -> list[dict[str, Any]]:
-        """What a rule finds at the keys that are open."""
+    def find_crossings(self, rule: Rule) -> None:
+        """Keep what a rule finds at the keys that are open."""
         sql = rule.statement(dirty=self.news is not None)
         read = [name for name in _READ if f"{{{name}:" in sql]
-        if read and not self._filled(read):
-            return []
-        self._store.command(f"TRUNCATE TABLE {self._made['crossings']}")
-        self._store.command(sql, used(sql, self.names))
-        if not self._filled({"crossings"}):
-            return []
-        return self.rows(statement(_SQL, "group_candidates"))
+        if not read or not self._full.isdisjoint(self.names[name] for name in read):
+            self._store.command(sql, used(sql, self.names | {"rule": rule.id}))
+
+    def candidates_of(self, rules: Collection[Rule]) -> list[dict[str, Any]]:
+        """What these rules found, grouped."""
+        sql = statement(_SQL, "group_candidates")
+        ids = [rule.id for rule in rules]
+        return self._store.rows(sql, used(sql, self.names | {"grouped_rules": ids}))
 
     def of_traces(self, name: str, traces: Collection[str]) -> list[dict[str, Any]]:
         """What a statement of this package reads of some traces, of open ones where they are open.
@@ -221,12 +224,10 @@ class Tables:
     def _rows_of(self, sql: str, name: str, table: str) -> list[dict[str, Any]]:
         return self._store.rows(sql, used(sql, self.names | {name: table}))
 
-    def _filled(self, tables: Collection[str]) -> bool:
-        """Whether any of these tables has a row."""
-        return any(
-            self._store.rows(statement(_SQL, "is_any"), {"table": self.names[table]})[0]["found"]
-            for table in tables
-        )
+    def _look_what_is_full(self) -> None:
+        """Note which tables have rows, so that a rule that reads others only is not run."""
+        filled = self._store.rows(statement(_SQL, "filled_tables"), {"mark": self._mark})
+        self._full = {*_RAW.values(), *(row["name"] for row in filled)}
 
     def _run(self, name: str) -> None:
         sql = statement(_SQL, name)
@@ -260,8 +261,7 @@ class Tables:
             self._store.command(f"DROP TABLE IF EXISTS {row['name']}")
 
     def _drop(self) -> None:
-        for name in self._made.values():
-            self._store.command(f"DROP TABLE IF EXISTS {name}")
+        self._store.command(f"DROP TABLE IF EXISTS {', '.join(self._made.values())}")
 
 
 class Requested:

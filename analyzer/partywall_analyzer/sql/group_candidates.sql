@@ -1,7 +1,7 @@
--- The crossing calls of a rule, grouped by all that a verdict depends on. `epoch` counts the starts
+-- The crossing calls of some rules, grouped by all that a verdict depends on. `epoch` counts the starts
 -- and ends of grants and credentials before a call: within one epoch every grant is valid or not.
 SELECT
-    subject, from_tenant, to_tenant, dataset, party_kind, party, act, approval_id, request_id,
+    rule, subject, from_tenant, to_tenant, dataset, party_kind, party, act, approval_id, request_id,
     credential_id, policy_id, policy_decision, attestation, tenant_id, epoch,
     groupArraySorted(1000)((
         start_time, lower(hex(trace_id)), lower(hex(span_id)), source_trace, source_span,
@@ -13,11 +13,14 @@ SELECT
     intDiv(toUnixTimestamp64Nano(max(start_time)), 1000) AS last_us
 FROM (
     SELECT crossing.*, epochs.n AS epoch
-    FROM (SELECT *, 1 AS one FROM {crossings:Identifier}) AS crossing
+    FROM (
+        SELECT *, 1 AS one FROM {crossings:Identifier} WHERE rule IN {grouped_rules:Array(String)}
+    ) AS crossing
     ASOF LEFT JOIN {epochs:Identifier} AS epochs
         ON epochs.one = crossing.one AND crossing.start_time >= epochs.at
 )
 GROUP BY
-    subject, from_tenant, to_tenant, dataset, party_kind, party, act, approval_id, request_id,
+    rule, subject, from_tenant, to_tenant, dataset, party_kind, party, act, approval_id, request_id,
     credential_id, policy_id, policy_decision, attestation, tenant_id, epoch
-ORDER BY subject, from_tenant, to_tenant, first_us, act, dataset, party, approval_id, epoch
+ORDER BY
+    rule, subject, from_tenant, to_tenant, first_us, act, dataset, party, approval_id, epoch
