@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from streams import empty
 
@@ -83,6 +83,13 @@ def owners(findings: Iterable[Finding]) -> set[str]:
 
 
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@example(
+    # Nobody's data gave it out earlier, and another came to hold it; then somebody's, yet earlier.
+    [
+        [Held(3, "nobody", 50, True, [71], False), Held(10, "", 300, False, [71], False)],
+        [Held(0, "crm/0", 20, True, [71], False)],
+    ]
+)
 @given(st.lists(st.lists(held, min_size=1, max_size=4), min_size=1, max_size=4))
 def test_any_calls_in_any_parts_leave_what_all_of_them_leave(
     store: Store, parts: list[list[Held]]

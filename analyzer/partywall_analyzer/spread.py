@@ -66,13 +66,18 @@ class Spread:
 
     def rows(self, wide: Collection[int], read: Read) -> list[dict[str, Any]]:
         """Who holds these values, of those that a tenant's own data gave out first."""
-        for values, every_load in _parted(wide, self._given):
-            self._given.update(dict.fromkeys(values) if every_load else {})
+        known = [value for value in wide if value in self._given]
+        new = [value for value in wide if value not in self._given]
+        self._given.update(dict.fromkeys(new))
+        for values, every_load in ((new, True), (known, False)):
             for row in read("given_out", values, every_load):
-                first, known = row["first"], self._given[row["value"]]
-                self._given[row["value"]] = min(first, known or first)
+                first, earlier = row["first"], self._given[row["value"]]
+                self._given[row["value"]] = min(first, earlier or first)
         told = [value for value in wide if (first := self._given[value]) and first[-1]]
-        for values, every_load in _parted(told, self._held):
+        # A value that is not told of any more may be again, so what came meanwhile is read too.
+        known = [value for value in wide if value in self._held]
+        new = [value for value in told if value not in self._held]
+        for values, every_load in ((new, True), (known, False)):
             for row in read("holders", values, every_load):
                 self._held.setdefault(row["value"], _Holders()).add(row)
         return [
@@ -83,7 +88,7 @@ class Spread:
                 "first": dict(zip(_FIRST, first, strict=True)),
             }
             for value in told
-            if (held := self._held[value]).origin
+            if (held := self._held.get(value)) and held.origin
             for tenant, first in held.strange.items()
         ]
 
@@ -93,9 +98,3 @@ class Spread:
         if len(self._given) + holders > MOST:
             self._given.clear()
             self._held.clear()
-
-
-def _parted(values: Iterable[int], known: Collection[int]) -> list[tuple[list[int], bool]]:
-    """Those of which every load must be read, and those of which new ones must."""
-    new = [value for value in values if value not in known]
-    return [(new, True), ([value for value in values if value in known], False)]
