@@ -74,11 +74,7 @@ NEW = "loaded_at IN (SELECT fromUnixTimestamp64Micro(arrayJoin({new_calls:Array(
 NOTHING = ("", "\nLIMIT 0")
 MUTANTS = {
     "only the new calls of a session are opened": ("open_calls", "WHERE ", f"WHERE {NEW} AND "),
-    "a value is judged by the new calls": (
-        "shared_values",
-        "{everything:Bool} OR ",
-        f"{{everything:Bool}} OR {NEW} AND ",
-    ),
+    "a value is judged by the new calls": ("valued_calls", "FROM calls", f"FROM calls WHERE {NEW}"),
     "a foreign dataset is looked for among the new calls": (
         "values_of_datasets",
         "WHERE arrayExists",

@@ -68,6 +68,15 @@ def test_rows_come_back_as_they_were_inserted(store: Store) -> None:
     assert store.rows(sql, {"trace": trace.hex()}) == [row]
 
 
+def test_half_a_character_spoils_no_other_row(store: Store) -> None:
+    """A text that is none is told by a mark; ids of other rows keep their bytes."""
+    trace = bytes(range(240, 256))
+    whole = {"tenant_id": "acme", "trace_id": trace, "tool": "müller"}
+    store.insert("calls", [whole, {"tenant_id": "acme", "tool": "half \ud83d"}])
+    rows = store.rows("SELECT tenant_id, trace_id, tool FROM calls ORDER BY tool DESC")
+    assert rows == [whole, {"tenant_id": "acme", "trace_id": bytes(16), "tool": "half ?"}]
+
+
 def test_inserting_nothing_does_nothing(store: Store) -> None:
     """No rows is no error."""
     store.insert("calls", [])

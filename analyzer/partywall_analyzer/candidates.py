@@ -4,6 +4,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any, cast
 
 from partywall_analyzer.model import Candidate, Crossing, Ref, moment
@@ -21,10 +22,15 @@ def find(
     `tell` is told of each rule, and how many are done.
     """
     errors: list[RuleError] = []
-    for done, rule in enumerate(rules):
+
+    def run(done: int, rule: Rule) -> None:
         tell(rule, done)
         with _blamed(rule, errors):
             tables.find_crossings(rule)
+
+    tables.together(*(partial(run, done, rule) for done, rule in enumerate(rules)))
+    order = {rule.id: done for done, rule in enumerate(rules)}
+    errors.sort(key=lambda error: order[error.rule])
     failed = {error.rule for error in errors}
     ours = [rule for rule in rules if rule in own()]
     found = list(_found(tables, ours))

@@ -92,6 +92,11 @@ class Spread:
             for tenant, first in held.strange.items()
         ]
 
+    @property
+    def known(self) -> Collection[int]:
+        """The values that more than eight tenants were known to hold."""
+        return self._given.keys()
+
     def trim(self) -> None:
         """Forget all if it is very much."""
         holders = sum(len(held.own) + len(held.strange) for held in self._held.values())

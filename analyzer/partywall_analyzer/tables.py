@@ -7,8 +7,9 @@ its age, because ClickHouse gives a table that is being made the time of 1970.
 
 import secrets
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass
+from functools import partial
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -22,6 +23,7 @@ from partywall_analyzer.model import DENIALS, EXTERNAL, SEVERAL
 from partywall_analyzer.rules import Rule, rules
 from partywall_analyzer.spread import COLUMNS as SPREAD
 from partywall_analyzer.spread import Spread
+from partywall_analyzer.together import together
 from partywall_analyzer.values import COLUMNS, Values, used
 from partywall_collector.registry import Registry
 from partywall_collector.store import Store, statement
@@ -45,13 +47,18 @@ _DIRTY: Final = {
 _ASKED: Final = {"asked_traces": "trace_id FixedString(16)"}
 _NOTHING_NEW: Final = {"new_calls": list[int](), "changed_datasets": list[str]()}
 
-_ABOUT_CREDENTIALS: Final = ("known_credentials", "calls_of_credentials")
-_DERIVED: Final = (
-    *("mixed_sessions", "mixed_runs", "meeting", "ignored", "telling", "met"),
-    *("touches", "held", "had", "mixed_traces", "linked", "credential_uses", "deeds"),
-    *("numbered_sessions", "session_records", "sighted", "sightings"),
+_WHERE_TENANTS_MEET: Final = (
+    *("mixed_sessions", "mixed_runs", "meeting", "ignored", "telling", "met", "touches"),
+    *("held", "had"),
 )
-"""What rules read beside open calls and spans, in the order in which it is made."""
+_OF_SPANS: Final = ("mixed_traces", "linked")
+_OF_SESSIONS: Final = ("numbered_sessions", "session_records")
+_OF_CANARIES: Final = ("sighted", "sightings")
+_DERIVED: Final = (
+    *(*_WHERE_TENANTS_MEET, *_OF_SPANS, *_OF_SESSIONS, *_OF_CANARIES, "deeds"),
+    *("known_credentials", "calls_of_credentials", "credential_uses"),
+)
+"""What rules read beside open calls and spans."""
 
 _READ: Final = (
     *("calls", "spans", "calls_of_credentials", "met", "touches", "held", "had", "mixed_traces"),
@@ -61,6 +68,9 @@ _READ: Final = (
 
 _RAW: Final = {"calls": "calls", "spans": "spans"}
 """What is opened for dirty keys; a whole analysis reads the tables of the store."""
+
+_VALUED: Final = {"valued": "calls"}
+"""Calls that hold values which are asked for: for a whole analysis all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,14 +111,14 @@ class Tables:
         self._mark = mark = f"{_PREFIX}{int(time.time())}_{secrets.token_hex(6)}"
         self._full: set[str] = set()
         self._empty = _FROM_REGISTRY | COLUMNS | SPREAD | _DIRTY | _ASKED
-        made = (*self._empty, *_ABOUT_CREDENTIALS, *_DERIVED, "planted", "crossings")
+        made = (*self._empty, *_DERIVED, "planted", "crossings")
         self._made = {name: f"{mark}_{name}" for name in made}
         if news:
-            self._made |= {name: f"{mark}_{name}" for name in (*_RAW, *MADE)}
+            self._made |= {name: f"{mark}_{name}" for name in (*_RAW, *_VALUED, *MADE)}
         said: dict[str, Any] = asdict(Limits.read())
         said |= {"external": EXTERNAL, "several": SEVERAL, "denials": sorted(DENIALS)}
         said |= {"close_record": SESSION_CLOSE, "settled": settled(at), "overdue": overdue}
-        self.names: dict[str, Any] = _RAW | _NOTHING_NEW | said | self._made
+        self.names: dict[str, Any] = _RAW | _VALUED | _NOTHING_NEW | said | self._made
         self.names |= {"everything": news is None}
         self._values = Values(store, self.names, self._run, whole=news is None)
         if news:
@@ -123,22 +133,23 @@ class Tables:
             for name, columns in self._empty.items():
                 self._store.command(f"CREATE TABLE {self._made[name]} ({columns}) ENGINE = Memory")
             self._name_datasets()
-            self._run("planted")
+            self._run("planted", "empty_crossings")
             if self.news:
-                self._run("empty_calls")
+                self._run("empty_calls", "empty_valued")
+                self._values.know(self._spread.known)
                 find_dirty(self._store, self.news, self.names, self._run, self._open_calls)
-                self._run("dirty_identities")
-                self._run("dirty_wide_values")
-                self._run("open_spans")
             else:
                 self._values.judge_all()
-                self._run("wide_values")
-            for name in ("known_credentials", "open_calls_of_credentials"):
-                self._run(name)
-            self._fill_parties()
-            self._fill_spread()
-            for name in ("epochs", *_DERIVED, "empty_crossings"):
-                self._run(name)
+            self.together(
+                self._meet,
+                self._fill_spread,
+                self._look_at_deeds,
+                self._open_credentials,
+                self._open_spans,
+                partial(self._run, "epochs"),
+                partial(self._run, *_OF_SESSIONS),
+                partial(self._run, *_OF_CANARIES),
+            )
             self._look_what_is_full()
         except BaseException:
             self._drop()
@@ -193,14 +204,20 @@ class Tables:
     def of_values(
         self, name: str, values: Collection[int], every_load: bool
     ) -> list[dict[str, Any]]:
-        """What a statement of this package reads of some values, of every load or of new ones."""
+        """What a statement of this package reads of some values, of every load or of new ones.
+
+        The calls that gave out a value that is judged in this analysis were read for that.
+        """
         if not values:
             return []
         asked = self._made["asked_values"]
         self._store.command(f"TRUNCATE TABLE {asked}")
         self._store.insert(asked, [{"value": value} for value in values])
         sql = statement(_SQL, name)
-        return self._store.rows(sql, used(sql, self.names | {"every_load": every_load}))
+        given = self.names["valued"] if every_load else "calls"
+        return self._store.rows(
+            sql, used(sql, self.names | {"every_load": every_load, "given": given})
+        )
 
     def dirty_traces(self) -> set[str]:
         """The traces that may have changed; none that are told apart in a whole analysis."""
@@ -211,6 +228,30 @@ class Tables:
     def ignored_among(self, values: Collection[int]) -> set[int]:
         """Which of some values, open or not, prove nothing."""
         return self._values.ignored_among(values)
+
+    def together(self, *tasks: Callable[[], object]) -> None:
+        """Run tasks that do not wait for each other; those of a whole analysis one by one.
+
+        Each of its statements needs memory, and has every core to itself for long.
+        """
+        together(tasks, at_once=2 if self.news else 1)
+
+    def _open_credentials(self) -> None:
+        self._run("known_credentials", "open_calls_of_credentials", "credential_uses")
+
+    def _meet(self) -> None:
+        self._fill_parties()
+        self._run(*_WHERE_TENANTS_MEET)
+
+    def _look_at_deeds(self) -> None:
+        if self.news:
+            self._run("dirty_identities")
+        self._run("deeds")
+
+    def _open_spans(self) -> None:
+        if self.news:
+            self._run("open_spans")
+        self._run(*_OF_SPANS)
 
     def _open_calls(self) -> None:
         self._run("open_calls")
@@ -229,9 +270,10 @@ class Tables:
         filled = self._store.rows(statement(_SQL, "filled_tables"), {"mark": self._mark})
         self._full = {*_RAW.values(), *(row["name"] for row in filled)}
 
-    def _run(self, name: str) -> None:
-        sql = statement(_SQL, name)
-        self._store.command(sql, used(sql, self.names))
+    def _run(self, *steps: str) -> None:
+        for name in steps:
+            sql = statement(_SQL, name)
+            self._store.command(sql, used(sql, self.names))
 
     def _name_datasets(self) -> None:
         """Fill in whose the datasets of all calls are, and where a call is at another's."""
@@ -253,6 +295,7 @@ class Tables:
         self._store.insert(self._made["parties"], crossing)
 
     def _fill_spread(self) -> None:
+        self._run("dirty_wide_values" if self.news else "wide_values")
         wide = {row["value"] for row in self.rows(statement(_SQL, "wide_value_names"))}
         self._store.insert(self._made["spread"], self._spread.rows(wide, self.of_values))
 

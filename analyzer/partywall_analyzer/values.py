@@ -1,7 +1,8 @@
 """What is known of values: how many tenants hold one, and whether it proves anything.
 
 A value of which nothing is known is held for one tenant, at its own data: it proves that data moved
-within that tenant. All values are judged at once, or those that are asked for, when they are.
+within that tenant. All values are judged at once, or those that are asked for, when they are; then
+the calls that hold them are read once, and judged from.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -20,6 +21,8 @@ COLUMNS: Final = {
 _SQL: Final = "partywall_analyzer.sql"
 _STEPS: Final = ("shared_values", "values_of_datasets", "public_values")
 _ASKED: Final = 20_000
+_WIDE: Final = 9
+"""More tenants are not counted."""
 
 
 def used(sql: str, names: Mapping[str, Any]) -> dict[str, Any]:
@@ -45,6 +48,12 @@ class Values:
         """Judge every value."""
         for step in _STEPS:
             self._run(step)
+
+    def know(self, wide: Collection[int]) -> None:
+        """Take it as judged that more than eight tenants hold these values, now and before."""
+        held = {"tenants": _WIDE, "tenants_before": _WIDE}
+        self._store.insert(self._names["facts"], [held | {"value": value} for value in wide])
+        self._store.insert(self._names["judged"], [{"value": value} for value in wide])
 
     def judge_open(self) -> None:
         """Judge the values that open calls hold."""
@@ -72,7 +81,7 @@ class Values:
     def _judge(self) -> None:
         any_asked = {"table": self._names["asked"]}
         if self._store.rows(statement(_SQL, "is_any"), any_asked)[0]["found"]:
-            for step in (*_STEPS, "judged_values"):
+            for step in ("valued_calls", *_STEPS, "judged_values"):
                 self._run(step)
 
     def _bound(self, name: str, more: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:

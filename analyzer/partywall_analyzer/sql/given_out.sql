@@ -9,7 +9,7 @@ FROM (
         end_time, span_id,
         notEmpty(datasets.id) AND arrayAll(
             id -> id IN (SELECT id FROM {owners:Identifier}), datasets.id) AS is_owned
-    FROM calls
+    FROM {given:Identifier}
     WHERE NOT failed AND arrayExists(v -> v IN {asked_values:Identifier}, values_out)
         AND ({every_load:Bool} OR loaded_at IN (
             SELECT fromUnixTimestamp64Micro(arrayJoin({new_calls:Array(Int64)}), 'UTC')))

@@ -13,9 +13,8 @@ FROM (
         arrayExists(id -> id IN {commons:Identifier}, datasets.id) AS public,
         loaded_at IN (
             SELECT fromUnixTimestamp64Micro(arrayJoin({new_calls:Array(Int64)}), 'UTC')) AS is_new
-    FROM calls
+    FROM {valued:Identifier}
     WHERE arrayExists(v -> v IN wanted, values_out)
-        AND ({everything:Bool} OR arrayExists(v -> v IN {asked:Identifier}, values_out))
 )
 GROUP BY value
 HAVING is_public OR was_public

@@ -6,15 +6,13 @@ FROM (
         value, cityHash64(tenant_id) AS tenant,
         loaded_at IN (
             SELECT fromUnixTimestamp64Micro(arrayJoin({new_calls:Array(Int64)}), 'UTC')) AS is_new
-    FROM calls ARRAY JOIN values_in AS value
-    WHERE {everything:Bool} OR value IN {asked:Identifier}
+    FROM {valued:Identifier} ARRAY JOIN values_in AS value
     UNION ALL
     SELECT
         value, cityHash64(tenant_id) AS tenant,
         loaded_at IN (
             SELECT fromUnixTimestamp64Micro(arrayJoin({new_calls:Array(Int64)}), 'UTC')) AS is_new
-    FROM calls ARRAY JOIN values_out AS value
-    WHERE {everything:Bool} OR value IN {asked:Identifier}
+    FROM {valued:Identifier} ARRAY JOIN values_out AS value
 )
 GROUP BY value
 HAVING tenants > 1

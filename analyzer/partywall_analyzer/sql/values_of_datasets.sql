@@ -8,7 +8,7 @@ FROM (
             SELECT tenant_id, id FROM {strangers:Identifier}), datasets.id) AS foreign,
         arrayExists(id -> id IN {commons:Identifier}, datasets.id) AS public,
         hasAny(datasets.id, {changed_datasets:Array(String)}) AS changed
-    FROM calls
+    FROM {valued:Identifier}
     ARRAY JOIN arrayConcat(
         arrayMap(v -> (v, false), values_in), arrayMap(v -> (v, true), values_out)) AS entry
     WHERE arrayExists(id -> id IN (
@@ -16,5 +16,5 @@ FROM (
             UNION DISTINCT SELECT id FROM {commons:Identifier}
             UNION DISTINCT SELECT arrayJoin({changed_datasets:Array(String)})), datasets.id)
 )
-WHERE ({everything:Bool} OR value IN {asked:Identifier}) AND (foreign OR public OR changed)
+WHERE foreign OR public OR changed
 GROUP BY value

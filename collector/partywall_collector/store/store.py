@@ -96,7 +96,7 @@ class Store:
         """Append rows; the keys are the table's columns, what is left out takes its default."""
         if not rows:
             return
-        body = b"\n".join(_encoded(row) for row in rows)
+        body = _encoded(rows)
         with self._pool.connection() as connection:
             connection.append(table, body, form="JSONEachRow", settings=INSERT_SETTINGS)
 
@@ -143,13 +143,23 @@ def _load_settings(url: str, token: str, memory: int) -> Mapping[str, str]:
     return LOAD_SETTINGS | schema | bound | named
 
 
-def _encoded(row: Mapping[str, Any]) -> bytes:
-    """A row as JSON; bytes stand in it as they are, which ClickHouse reads into FixedString."""
-    text = json.dumps(row, default=_plain, ensure_ascii=False)
+def _encoded(rows: Sequence[Mapping[str, Any]]) -> bytes:
+    """Rows as JSON; bytes stand in it as they are, which ClickHouse reads into FixedString."""
+    try:
+        return _json(rows).encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # half a surrogate pair, which no text of the store has
+        return b"\n".join(_readable(_json(row)) for row in rows)
+
+
+def _readable(text: str) -> bytes:
     try:
         return text.encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:  # half a surrogate pair, which no text of the store has
+    except UnicodeEncodeError:
         return text.encode("utf-8", "replace")
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, default=_plain, ensure_ascii=False)
 
 
 def _plain(value: object) -> object:

@@ -1,0 +1,48 @@
+"""Tasks that do not wait for each other."""
+
+import threading
+import time
+
+import pytest
+
+from partywall_analyzer.together import together
+
+PATIENCE = 10
+
+
+def test_tasks_run_side_by_side() -> None:
+    """Each of two waits for the other one, which only works if both have begun."""
+    meeting = threading.Barrier(2, timeout=PATIENCE)
+    together([meeting.wait, meeting.wait], at_once=2)
+    assert not meeting.broken
+
+
+def test_one_at_a_time_keeps_the_order() -> None:
+    """What may not run at once runs as it was given."""
+    done: list[int] = []
+    together([lambda number=number: done.append(number) for number in range(20)], at_once=1)
+    assert done == list(range(20))
+
+
+def test_the_first_error_is_raised_when_nothing_runs_any_more() -> None:
+    """What runs beside the task that failed ends first, and most that had not begun is left."""
+    failed = threading.Event()
+    done: list[str] = []
+
+    def fail() -> None:
+        failed.set()
+        raise ValueError("one")
+
+    def beside() -> None:
+        assert failed.wait(PATIENCE)
+        time.sleep(0.1)
+        done.append("beside")
+
+    def after() -> None:
+        time.sleep(0.05)
+        done.append("after")
+
+    with pytest.raises(ValueError, match="one"):
+        together([beside, fail, *[after] * 100], at_once=2)
+    assert "beside" in done
+    assert done.count("after") < 50
