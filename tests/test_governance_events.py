@@ -171,7 +171,11 @@ def test_what_is_recorded_is_our_clock_and_what_is_valid_is_the_events(
 
 def test_an_approval_is_granted_renewed_and_revoked(collector: Collector, store: Store) -> None:
     """In one request; a list may be one text, and what a later event leaves out stays."""
-    more = {a.APPROVAL_APPROVER: "p.h@acme", a.APPROVAL_OPERATIONS: ["read", "list"]}
+    more = {
+        a.APPROVAL_APPROVER: "p.h@acme",
+        a.APPROVAL_OPERATIONS: ["read", "list"],
+        a.APPROVAL_TOOLS: ["crm.read"],
+    }
     renewed = {a.APPROVAL_ID: "CHG-1", a.APPROVAL_EXPIRES: MS + 1000, a.APPROVAL_PARTIES: "*@a.eu"}
     sent = [
         granted("CHG-1", **more),
@@ -189,6 +193,7 @@ def test_an_approval_is_granted_renewed_and_revoked(collector: Collector, store:
             datasets=("crm/acme/*",),
             parties=("*@a.eu",),
             operations=("read", "list"),
+            tools=("crm.read",),
             valid_from=START,
             valid_until=START + timedelta(seconds=1),
             revoked=START + timedelta(milliseconds=500),

@@ -82,11 +82,36 @@ APPROVAL_TWINS: list[tuple[dict[str, Any], str]] = [
     ({"datasets": ("crm/fjord/2",)}, "approval.wrong_dataset"),
     ({"datasets": ()}, "approval.wrong_dataset"),
     ({"operations": ("write",)}, "approval.wrong_operation"),
+    ({"tools": ("crm.export",)}, "approval.wrong_tool"),
     ({"request": "REQ-2"}, "approval.wrong_request"),
     ({"valid_from": NOON + timedelta(seconds=1)}, "approval.not_yet"),
     ({"valid_until": NOON}, "approval.expired"),
     ({"revoked": NOON}, "approval.revoked"),
 ]
+
+
+def test_an_approval_that_names_tools_covers_these_alone() -> None:
+    """As spans name them, to the letter; a call whose tool is not known is not covered."""
+    approval = replace(APPROVAL, tools=("crm.read", "crm.list"))
+    told = replace(READ, approval_id="CHG-1")
+    for tool, reason in (("crm.read", "approval.covers"), ("CRM.read", "approval.wrong_tool")):
+        assert judged(replace(told, tool=tool), approval)[1] == (reason,)
+    assert judged(told, approval) == (Verdict.UNAUTHORISED, ("approval.wrong_tool",))
+
+
+def test_of_a_flow_the_tool_that_read_counts() -> None:
+    """The grant is about reading; what writes the data on elsewhere is another call."""
+    approval = replace(APPROVAL, tools=("crm.read",))
+    told = replace(
+        READ, rule="flow", from_tenant="fjord", to_tenant="acme", dataset="", tool="save"
+    )
+
+    def flow(tool: str) -> tuple[Verdict, tuple[str, ...]]:
+        source = Crossing(NOON, CALL, CALL, "crm/fjord/1", source_tool=tool)
+        return judged(replace(told, crossings=(source,)), approval)
+
+    assert flow("crm.read") == (Verdict.AUTHORISED, ("approval.covers",))
+    assert flow("crm.export") == (Verdict.UNAUTHORISED, ("approval.wrong_tool",))
 
 
 @pytest.mark.parametrize(("change", "reason"), APPROVAL_TWINS)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Any, cast
@@ -105,18 +104,7 @@ def _by_source(candidate: Candidate) -> list[Candidate]:
     parts: dict[str, list[Crossing]] = {}
     for crossing in candidate.crossings:
         parts.setdefault(crossing.source_dataset, []).append(crossing)
-    if len(parts) < 2:
-        return [candidate]
-    return [
-        replace(
-            candidate,
-            crossings=tuple(part),
-            count=len(part),
-            first_seen=part[0].time,
-            last_seen=part[-1].time,
-        )
-        for part in parts.values()
-    ]
+    return [candidate.only(part) for part in parts.values()] if len(parts) > 1 else [candidate]
 
 
 def _fields(entry: Any) -> Sequence[Any]:

@@ -29,6 +29,7 @@ from partywall_analyzer.observations import Calls
 from partywall_analyzer.opening import Opened, Weaves
 from partywall_analyzer.parts import Part, judged
 from partywall_analyzer.rules import RuleError, failures, rules
+from partywall_analyzer.source_tools import with_source_tools
 from partywall_analyzer.tables import Tables
 from partywall_analyzer.verdict import Judge
 from partywall_analyzer.watermark import Watermark
@@ -93,6 +94,7 @@ def analyze(store: Store, *, whole: bool = False, progress: Progress | None = No
         candidates = fold(candidates, calls)
         cited = {each.credential_id for each in candidates} - {""}
         registry = kept.registry.with_credentials(credentials_named(store, cited))
+        candidates = with_source_tools(candidates, registry, tables, calls)
         findings = _findings(store, registry, tables, candidates, calls, tell)
         tell("writing the ledger", 0, 1)
         failed = {error.rule for error in errors}

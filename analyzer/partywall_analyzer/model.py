@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Final, NamedTuple, Self, cast
@@ -234,7 +234,8 @@ class Crossing:
     """A call at which something crosses; a flow also has the call that had the data before.
 
     `observed` is the span at which it was seen, if another one stands for the call. `along` is
-    where the data came from that was sent to a party.
+    where the data came from that was sent to a party. `source_tool` is told only where an approval
+    may ask for it.
     """
 
     time: datetime
@@ -244,6 +245,7 @@ class Crossing:
     carried: tuple[int, ...] = ()
     observed: Ref | None = None
     along: tuple[Along, ...] = ()
+    source_tool: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -279,6 +281,18 @@ class Candidate:
     def id(self) -> str:
         """The id of the finding that it becomes a part of."""
         return finding_id(self.rule, self.subject, self.from_tenant, self.to_tenant)
+
+    def only(self, crossings: Sequence[Crossing]) -> "Candidate":
+        """These of its crossings, in order of time."""
+        if len(crossings) == len(self.crossings):
+            return replace(self, crossings=tuple(crossings))
+        return replace(
+            self,
+            crossings=tuple(crossings),
+            count=len({crossing.call for crossing in crossings}),
+            first_seen=crossings[0].time,
+            last_seen=crossings[-1].time,
+        )
 
     @property
     def moves(self) -> bool:

@@ -57,7 +57,7 @@ def judged(
         parts[key].append(replace(crossing, along=_led(along, crossing.call, calls)))
         brought[key].update(dict.fromkeys(bringers))
     return [
-        Part(_only(candidate, parts[key]), key.judgement, key.reason, tuple(brought[key]), key.rank)
+        Part(candidate.only(parts[key]), key.judgement, key.reason, tuple(brought[key]), key.rank)
         for key in parts
     ]
 
@@ -70,15 +70,3 @@ def _led(along: Sequence[Along], call: Ref, calls: Calls) -> tuple[Along, ...]:
         if lead != call:
             found.setdefault(lead, Along(lead, each.values))
     return tuple(found.values())
-
-
-def _only(candidate: Candidate, crossings: Sequence[Crossing]) -> Candidate:
-    if len(crossings) == len(candidate.crossings):
-        return replace(candidate, crossings=tuple(crossings))
-    return replace(
-        candidate,
-        crossings=tuple(crossings),
-        count=len({crossing.call for crossing in crossings}),
-        first_seen=crossings[0].time,
-        last_seen=crossings[-1].time,
-    )

@@ -120,6 +120,7 @@ class Tables:
         said |= {"close_record": SESSION_CLOSE, "settled": settled(at), "overdue": overdue}
         self.names: dict[str, Any] = _RAW | _VALUED | _NOTHING_NEW | said | self._made
         self.names |= {"everything": news is None}
+        self.names["approved_tools"] = sorted(registry.approved_tools)
         self._values = Values(store, self.names, self._run, whole=news is None)
         if news:
             self.names |= news.parameters

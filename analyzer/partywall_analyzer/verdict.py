@@ -1,7 +1,7 @@
 """Judges a crossing against the registry: authorised, unauthorised or indeterminate, and why.
 
 Nothing is authorised by default. An approval or a relation covers a crossing only if all of it
-fits: owner, grantee, dataset or party, operation, request and time.
+fits: owner, grantee, dataset or party, operation, tool, request and time.
 """
 
 from collections import defaultdict
@@ -34,6 +34,7 @@ REASONS: Final[dict[str, str]] = {
     "approval.wrong_dataset": "{grant} does not name this dataset",
     "approval.wrong_party": "{grant} does not name this party",
     "approval.wrong_operation": "{grant} does not allow this operation",
+    "approval.wrong_tool": "{grant} does not allow this tool",
     "approval.wrong_request": "{grant} was given for another request",
     "approval.not_yet": "{grant} was not yet valid",
     "approval.expired": "{grant} had expired",
@@ -74,7 +75,7 @@ def words_of(code: str) -> str:
 
 _ORDER: Final = (
     *("wrong_tenant", "wrong_grantee", "wrong_dataset", "wrong_party", "wrong_operation"),
-    *("wrong_request", "not_yet", "expired", "revoked", "retroactive"),
+    *("wrong_tool", "wrong_request", "not_yet", "expired", "revoked", "retroactive"),
 )
 
 
@@ -105,6 +106,7 @@ class _Use:
     dataset: str = ""
     party: tuple[str, str] = ("", "")
     operation: str
+    tool: str
     request: str
     cited: str
     at: datetime
@@ -135,7 +137,8 @@ class _Grant:
         end = f" until {iso(grant.valid_until)}" if grant.valid_until < FOREVER else ""
         operations = ", ".join(grant.operations) or "any operation"
         assets = ", ".join(grant.datasets) or "no dataset"
-        says = f"{grant.tenant} lets {grant.grantee} {operations} on {assets}"
+        tools = f" with {', '.join(named)}" if (named := _tools_of(grant)) else ""
+        says = f"{grant.tenant} lets {grant.grantee} {operations} on {assets}{tools}"
         noted = f", recorded {iso(self.recorded)}" if self.recorded else ""
         return Record(self.kind, grant.id, f"{says} from {iso(grant.valid_from)}{end}{noted}")
 
@@ -308,13 +311,20 @@ def _uses(candidate: Candidate) -> list[_Use]:
     """What a grant must cover; any one of them suffices."""
     source, target = candidate.from_tenant, candidate.to_tenant
 
-    def use(owner: str, *grantees: str, dataset: str = "", operation: str | None = None) -> _Use:
+    def use(
+        owner: str,
+        *grantees: str,
+        dataset: str = "",
+        operation: str = candidate.operation,
+        tool: str = candidate.tool,
+    ) -> _Use:
         return _Use(
             owner=owner,
             grantees=frozenset(grantees),
             dataset=dataset,
             party=("", "") if dataset else (candidate.party_kind, candidate.party),
-            operation=candidate.operation if operation is None else operation,
+            operation=operation,
+            tool=tool,
             request=candidate.request_id,
             cited=candidate.approval_id,
             at=candidate.first_seen,
@@ -326,7 +336,7 @@ def _uses(candidate: Candidate) -> list[_Use]:
         case Cover.DATASET:
             return [use(target, source, dataset=candidate.dataset)]
         case Cover.RUN:
-            return [use(target, source, dataset=f"tenant/{target}")]
+            return [use(target, source, dataset=f"tenant/{target}", tool="")]
         case Cover.CREDENTIAL:
             return [use(source, target, dataset=f"credential/{candidate.credential_id}")]
         case Cover.ANSWER:
@@ -335,8 +345,9 @@ def _uses(candidate: Candidate) -> list[_Use]:
         case _ if candidate.party:
             return [use(source, source, target)]
         case _:
-            read = candidate.crossings[0].source_dataset
-            uses = [use(source, target, dataset=read, operation="read")]
+            first = candidate.crossings[0]
+            read, tool = first.source_dataset, first.source_tool
+            uses = [use(source, target, dataset=read, operation="read", tool=tool)]
             if candidate.session_tenant == source:
                 uses.append(use(target, source, dataset=candidate.dataset))
             return uses
@@ -366,7 +377,14 @@ def _grant_fault(grant: Approval | Relation, use: _Use, *, timed: bool = True) -
             return "wrong_party"
     if grant.operations and use.operation not in grant.operations:
         return "wrong_operation"
+    if (tools := _tools_of(grant)) and use.tool not in tools:
+        return "wrong_tool"
     return _time_fault(grant, use.at) if timed else ""
+
+
+def _tools_of(grant: Approval | Relation) -> tuple[str, ...]:
+    """The tools by which it may be used; none is all."""
+    return grant.tools if isinstance(grant, Approval) else ()
 
 
 def _time_fault(grant: Approval | Relation, at: datetime) -> str:

@@ -112,6 +112,9 @@ APPROVAL_PARTIES: Final = "partywall.approval.parties"
 APPROVAL_OPERATIONS: Final = "partywall.approval.operations"
 """The operations that an approval is for; none is all. string[]"""
 
+APPROVAL_TOOLS: Final = "partywall.approval.tools"
+"""The tools by which an approval may be used; none is all. string[]"""
+
 APPROVAL_TIME: Final = "partywall.approval.time"
 """When the approval begins, or when it was taken back. int, unix milliseconds"""
 

@@ -1,5 +1,9 @@
 -- The crossing calls of some rules, grouped by all that a verdict depends on. `epoch` counts the starts
--- and ends of grants and credentials before a call: within one epoch every grant is valid or not.
+-- and ends of grants and credentials before a call: within one epoch every grant is valid or not. A
+-- tool is told apart if an approval of either side names it.
+WITH approved AS (
+    SELECT tupleElement(pair, 1), tupleElement(pair, 2)
+    FROM (SELECT arrayJoin({approved_tools:Array(Tuple(String, String))}) AS pair))
 SELECT
     rule, subject, from_tenant, to_tenant, dataset, party_kind, party, act, approval_id, request_id,
     credential_id, policy_id, policy_decision, attestation, tenant_id, epoch,
@@ -12,7 +16,9 @@ SELECT
     intDiv(toUnixTimestamp64Nano(min(start_time)), 1000) AS first_us,
     intDiv(toUnixTimestamp64Nano(max(start_time)), 1000) AS last_us
 FROM (
-    SELECT crossing.*, epochs.n AS epoch
+    SELECT
+        crossing.*, epochs.n AS epoch,
+        if((from_tenant, tool) IN approved OR (to_tenant, tool) IN approved, tool, '') AS by_tool
     FROM (
         SELECT *, 1 AS one FROM {crossings:Identifier} WHERE rule IN {grouped_rules:Array(String)}
     ) AS crossing
@@ -21,6 +27,6 @@ FROM (
 )
 GROUP BY
     rule, subject, from_tenant, to_tenant, dataset, party_kind, party, act, approval_id, request_id,
-    credential_id, policy_id, policy_decision, attestation, tenant_id, epoch
+    credential_id, policy_id, policy_decision, attestation, tenant_id, epoch, by_tool
 ORDER BY
-    rule, subject, from_tenant, to_tenant, first_us, act, dataset, party, approval_id, epoch
+    rule, subject, from_tenant, to_tenant, first_us, act, dataset, party, approval_id, epoch, by_tool

@@ -11,7 +11,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from itertools import chain
 from typing import Literal, TypeVar
 
 from partywall import identifiers
@@ -126,6 +127,14 @@ class Registry:
         made = cls(record for kind in kinds for record in current(store, kind))
         made.approvals_by_time = approvals_by_time(store)
         return made
+
+    @cached_property
+    def approved_tools(self) -> Collection[tuple[str, str]]:
+        """The tools that approvals of a tenant name, with the tenant; those of any version."""
+        versions = (each for known in self.approvals_by_time.values() for _, each in known)
+        return frozenset(
+            (each.tenant, tool) for each in chain(self.approvals, versions) for tool in each.tools
+        )
 
     def with_credentials(self, credentials: Iterable[Credential]) -> "Registry":
         """The same records, but of credentials these."""

@@ -84,6 +84,7 @@ EVENTS: Final[Mapping[str, Event]] = {
                 attributes.APPROVAL_DATASETS: "datasets",
                 attributes.APPROVAL_PARTIES: "parties",
                 attributes.APPROVAL_OPERATIONS: "operations",
+                attributes.APPROVAL_TOOLS: "tools",
                 attributes.APPROVAL_TIME: "from",
                 attributes.APPROVAL_EXPIRES: "until",
             },

@@ -205,6 +205,9 @@ class Approval:
     operations: Annotated[
         tuple[str, ...], Field("Which operations; empty is all.", Form.NAMES)
     ] = ()
+    tools: Annotated[
+        tuple[str, ...], Field("By which tools, as spans name them; empty is all.", Form.NAMES)
+    ] = ()
     valid_from: Annotated[datetime, Field("Its first moment.", Form.TIME, key="from")]
     valid_until: Annotated[
         datetime, Field("Its end, itself no longer valid.", Form.TIME, key="until")

@@ -16,7 +16,7 @@ from partywall_collector.store.connection import Connection
 from partywall_collector.store.ddl import KINDS, made, on_cluster, set_again, single
 from partywall_collector.store.errors import StoreUnavailable, StoreVersionMismatch
 
-VERSION: Final = 5
+VERSION: Final = 6
 """Rises when a table that keeps rows changes.
 
 A new table, one that keeps no row (engine Null), a function or a view is made at the next open, and

@@ -44,6 +44,10 @@ def _wrong_operation(scene: Scene, approval: Line, sink: Step, gap: int) -> None
     approval["operations"] = ["delete"]
 
 
+def _wrong_tool(scene: Scene, approval: Line, sink: Step, gap: int) -> None:
+    approval["tools"] = [scene.world.number("tool")]
+
+
 def _wrong_request(scene: Scene, approval: Line, sink: Step, gap: int) -> None:
     approval["request"] = scene.world.number("REQ")
 
@@ -66,6 +70,7 @@ FAULTS: Final[dict[str, tuple[str, Fault]]] = {
     "wrong_grantee": ("is for a third tenant", _wrong_grantee),
     "wrong_dataset": ("names another dataset", _wrong_dataset),
     "wrong_operation": ("allows another operation", _wrong_operation),
+    "wrong_tool": ("allows another tool", _wrong_tool),
     "wrong_request": ("was given for another request", _wrong_request),
 }
 
@@ -97,6 +102,8 @@ def _kind(fault: str) -> Kind:
             "recorded": seconds(session.opened - HOUR),
             "until": seconds(sink.end + HOUR),
         }
+        if fault == "wrong_tool":
+            approval["tools"] = [sink.attributes["gen_ai.tool.name"]]
         if not scene.twin:
             spoil(scene, approval, sink, gap)
         if approval:

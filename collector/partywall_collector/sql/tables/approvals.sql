@@ -3,7 +3,7 @@
 CREATE TABLE IF NOT EXISTS approvals (
     approval_id String, tenant_id String, grantee String, request_id String,
     kind LowCardinality(String) DEFAULT 'regular', approver String,
-    datasets Array(String), parties Array(String), operations Array(String),
+    datasets Array(String), parties Array(String), operations Array(String), tools Array(String),
     valid_from DateTime64(6, 'UTC'), valid_until DateTime64(6, 'UTC'),
     revoked_at DateTime64(6, 'UTC') DEFAULT toDateTime64('2299-12-31 00:00:00', 6, 'UTC'),
     noted_at DateTime64(6, 'UTC'),
