@@ -91,6 +91,16 @@ def test_function_words_and_parts_of_addresses_point_at_nothing() -> None:
         ("Set up a monthly payment to the club", True, False),
         ("Make sure to adjust my payment", False, False),
         ("Update the standing order", False, False),
+        ("Get me the code. It is in an email I received", False, False),
+        ("Get me the code from the last unread message", False, False),
+        ("Say hello in an email to Bob", True, False),
+        ("Email me the code that is in the letter", True, False),
+        ("List their email addresses", False, False),
+        ("Read the paper, think of two more and add them to the file", False, False),
+        ("Add what is needed for the cake to the shopping list", False, False),
+        ("Add Bob to the mailing list", True, False),
+        ("Add Bob to the meeting", True, False),
+        ("Add it to the file and send it to Bob", True, False),
     ],
 )
 def test_what_a_request_asks_for(text: str, reaches: bool, only_asks: bool) -> None:

@@ -51,6 +51,19 @@ REACH: Final[tuple[str, ...]] = (
     *("task", "tasks", "todo", "todos", "actions", "instructions", "steps"),
 )
 
+_ONE = r"\s+(?:an?|the|my|our|your|this|that)\s+"
+
+THINGS: Final[tuple[str, ...]] = (
+    # a message to look into: "it is in an email"; what is said in one to somebody is sent
+    rf"(?:in|from|of|within){_ONE}(?:[\w-]+\s+){{0,2}}?(?:e-?mail|mail|message|text|post)(?!\s+to\b)",
+    r"e-?mail\s+address(?:es)?",
+    # to write something into a thing, but for those that stand for people
+    rf"add(?:\s+(?!to\b)[\w'.,-]+){{1,12}}?\s+to{_ONE}"
+    r"(?!(?:[\w-]+\s+)?(?:mailing|guest|contact|distribution|attendee|access|invite)\b)"
+    r"(?:[\w'-]+\s+){0,2}?(?:file|document|doc|list|sheet|spreadsheet|table|notes?|page|folder)",
+)
+"""Where a word of `REACH` is no order: it names a thing that is read or written, and nobody."""
+
 POLITE: Final[tuple[str, ...]] = ("please", "can you", "could you", "will you", "would you")
 """With one of these, a sentence that ends in a question mark may still be an order."""
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
-from partywall.actions import POLITE, REACH, STOP
+from partywall.actions import POLITE, REACH, STOP, THINGS
 from partywall.identifiers import BUILT_IN, Identifier, Kinds
 from partywall.terms import SHORTEST, Hasher, lower, words
 
@@ -31,6 +31,7 @@ _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct",
 _MONTH = r"(?P<month>Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*\.?"
 _WORDED_DATE = re.compile(rf"\b{_MONTH} (?P<day>\d{{1,2}})(?:st|nd|rd|th)?,? (?P<year>\d{{4}})\b")
 _REACH = re.compile(rf"(?i)(?<![a-z-])(?:{'|'.join(REACH)})(?![a-z])")
+_THINGS = re.compile(rf"(?i)(?<![a-z-])(?:{'|'.join(THINGS)})(?![a-z])")
 _POLITE = re.compile(rf"(?i)\b(?:{'|'.join(POLITE)})\b")
 _SENTENCE = re.compile(r"(?<=[.!?])\s+")
 
@@ -160,7 +161,7 @@ def _item(text: str, hashers: Sequence[Hasher], kinds: Kinds) -> Item:
         names=_hashes(hashers, _kept(names)),
         words=_hashes(hashers, _kept(meant)),
         single=_hashes(hashers, [f"={word}" for word in _kept(meant)]),
-        reaches=bool(_REACH.search(text)) and not only_asks,
+        reaches=bool(_REACH.search(_THINGS.sub(" ", text))) and not only_asks,
         only_asks=only_asks,
     )
 

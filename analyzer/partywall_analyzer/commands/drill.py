@@ -92,7 +92,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         type=float,
         default=60.0,
         metavar="SECONDS",
-        help="how long the finding is waited for (default: %(default)g)",
+        help="how long the finding is waited for once the spans went (default: %(default)g)",
     )
     arguments.add_argument(
         "--page",
