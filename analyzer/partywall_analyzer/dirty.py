@@ -115,10 +115,20 @@ def settled(at: int) -> int:
     return at - Limits.read().settle * 1_000_000
 
 
+def find_roots(news: News, run: Run) -> None:
+    """Fill in the traces that are dirty by themselves, and their sessions."""
+    run("dirty_traces")
+    if news.names:
+        run("dirty_traces_of_records")
+    run("dirty_sessions")
+    if news.parameters["new_overdue"]:
+        run("dirty_overdue_sessions")
+
+
 def find_dirty(
     store: Store, news: News, names: Mapping[str, Any], run: Run, open_calls: Open
 ) -> None:
-    """Fill the tables of dirty keys, to which `names` gives names of their own.
+    """Fill the tables of dirty keys, from their roots, to which `names` gives names of their own.
 
     The calls of dirty traces are opened first, because they tell which values to judge. Who else
     holds a value is looked for only if the value changed, or if tenants meet at it.
@@ -127,12 +137,6 @@ def find_dirty(
     def is_any(table: str) -> bool:
         return store.rows(statement(_SQL, "is_any"), {"table": names[table]})[0]["found"]
 
-    run("dirty_traces")
-    if news.names:
-        run("dirty_traces_of_records")
-    run("dirty_sessions")
-    if news.parameters["new_overdue"]:
-        run("dirty_overdue_sessions")
     open_calls()
     run("changed_values")
     if is_any("changed_values"):

@@ -2,9 +2,11 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Final, NamedTuple, cast
 
 from partywall_analyzer.model import Ref
+from partywall_analyzer.together import together
 from partywall_collector.store import Store, statement
 
 _SQL: Final = "partywall_analyzer.sql"
@@ -91,14 +93,20 @@ def fetch_some(store: Store, refs: Collection[Ref]) -> list[Span]:
 
 def _rows_of(store: Store, parameters: dict[str, Any]) -> dict[str, dict[str, Span]]:
     by_trace: dict[str, dict[str, Span]] = {trace: {} for trace in parameters["traces"]}
-    for row in store.rows(statement(_SQL, "spans_of_traces"), parameters):
+    read: dict[str, list[dict[str, Any]]] = {}
+
+    def run(name: str) -> None:
+        read[name] = store.rows(statement(_SQL, name), parameters)
+
+    together(partial(run, name) for name in ("spans_of_traces", "calls_of_traces"))
+    for row in read["spans_of_traces"]:
         span = _span(row)
         by_trace[span.trace_id][span.span_id] = span
-    whole = [name for name in by_trace if len(by_trace[name]) < parameters["most"]]
-    asked = {"traces": whole, "spans": parameters["spans"]}
-    for row in store.rows(statement(_SQL, "calls_of_traces"), asked) if whole else ():
-        known = by_trace[row["trace"]]
-        known[row["span"]] = _with_call(known.get(row["span"]) or _span(row), row)
+    cut = {name for name, spans in by_trace.items() if len(spans) >= parameters["most"]}
+    for row in read["calls_of_traces"]:
+        if row["trace"] not in cut:
+            known = by_trace[row["trace"]]
+            known[row["span"]] = _with_call(known.get(row["span"]) or _span(row), row)
     return by_trace
 
 

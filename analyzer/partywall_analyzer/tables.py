@@ -16,7 +16,7 @@ from typing import Any, Final, Self
 from partywall import identifiers
 from partywall.attributes import SESSION_CLOSE
 from partywall_analyzer.datasets import Datasets
-from partywall_analyzer.dirty import MADE, News, find_dirty, settled
+from partywall_analyzer.dirty import MADE, News, find_dirty, find_roots, settled
 from partywall_analyzer.keys import Key
 from partywall_analyzer.limits import Limits
 from partywall_analyzer.model import DENIALS, EXTERNAL, SEVERAL
@@ -133,13 +133,14 @@ class Tables:
             self._drop_left_over()
             for name, columns in self._empty.items():
                 self._store.command(f"CREATE TABLE {self._made[name]} ({columns}) ENGINE = Memory")
-            self._name_datasets()
             self._run("planted", "empty_crossings")
             if self.news:
                 self._run("empty_calls", "empty_valued")
                 self._values.know(self._spread.known)
+                self.together(partial(find_roots, self.news, self._run), self._name_datasets)
                 find_dirty(self._store, self.news, self.names, self._run, self._open_calls)
             else:
+                self._name_datasets()
                 self._values.judge_all()
             self.together(
                 self._meet,

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 
 
-def together(tasks: Iterable[Callable[[], object]], *, at_once: int) -> None:
+def together(tasks: Iterable[Callable[[], object]], *, at_once: int = 2) -> None:
     """Run some tasks, each begun in its turn; raise what the first of them raised.
 
     None is running any more then, and those that had not begun are not run. The engine reads on

@@ -12,10 +12,12 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final
 
 from partywall_analyzer.limits import Limits
 from partywall_analyzer.rules import rules
+from partywall_analyzer.together import together
 from partywall_collector.store import Store, statement
 
 OVERLAP: Final = 600_000_000
@@ -88,10 +90,12 @@ class Watermark:
     def look(cls, store: Store, earlier: "Watermark | None" = None) -> "Watermark":
         """What is there now, told apart from the floor of an earlier look on."""
         at = time.time_ns() // 1_000
-        tables = {
-            table: _look(store, table, earlier.tables[table].floor if earlier else None)
-            for table in TABLES
-        }
+        tables: dict[str, Seen] = {}
+
+        def look(table: str) -> None:
+            tables[table] = _look(store, table, earlier.tables[table].floor if earlier else None)
+
+        together(partial(look, table) for table in TABLES)
         return cls(tables, at)
 
     def news(self, earlier: "Watermark") -> dict[str, list[int]] | None:
