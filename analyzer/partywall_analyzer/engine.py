@@ -16,6 +16,7 @@ from typing import Final
 from partywall_analyzer.assemble import Assembler, carried, named, needed, traces, woven
 from partywall_analyzer.canaries import planted
 from partywall_analyzer.candidates import find
+from partywall_analyzer.chunked import chunked
 from partywall_analyzer.dirty import TOO_MANY, News
 from partywall_analyzer.drills import Drills
 from partywall_analyzer.explain import Speaker
@@ -31,6 +32,7 @@ from partywall_analyzer.parts import Part, judged
 from partywall_analyzer.rules import RuleError, failures, rules
 from partywall_analyzer.source_tools import with_source_tools
 from partywall_analyzer.tables import Tables
+from partywall_analyzer.together import ahead
 from partywall_analyzer.verdict import Judge
 from partywall_analyzer.watermark import Watermark
 from partywall_collector.registry import Registry
@@ -154,20 +156,22 @@ def _findings(
     for candidate in candidates:
         for part in judged(judge, introductions, calls, candidate):
             by_id[candidate.id].append(part)
-    ids = list(by_id)
-    made: list[Finding] = []
-    for first in range(0, len(ids), _CHUNK):
-        tell("weaving", first, len(ids))
-        chunk = {finding: by_id[finding] for finding in ids[first : first + _CHUNK]}
-        crossings = [needed(parts, calls) for parts in chunk.values()]
+
+    def opened(ids: Sequence[str]) -> tuple[list[list[Part]], Weaves]:
+        chunk = [by_id[finding] for finding in ids]
+        crossings = [needed(parts, calls) for parts in chunk]
         within = set[str]().union(*map(traces, crossings))
         refs = (ref for each in crossings for ref in named(each))
-        opened = Opened.read(store, calls, within, refs)
-        told = [part.candidate for parts in chunk.values() for part in parts]
-        values = carried(opened.spans, {trace for each in told for trace in woven(each)})
-        weaves = Weaves(opened, tables.ignored_among(values), canaries)
+        spans = Opened.read(store, calls, within, refs)
+        told = [part.candidate for parts in chunk for part in parts]
+        values = carried(spans.spans, {trace for each in told for trace in woven(each)})
+        return chunk, Weaves(spans, tables.ignored_among(values), canaries)
+
+    made: list[Finding] = []
+    for chunk, weaves in ahead(opened, chunked(list(by_id), _CHUNK)):
+        tell("weaving", len(made), len(by_id))
         assembler = Assembler(weaves, speaker, calls)
-        found = filter(None, map(assembler.finding, chunk.values()))
+        found = filter(None, map(assembler.finding, chunk))
         made += map(drilled.marked, found)
     return sorted(made, key=lambda finding: finding.id)
 

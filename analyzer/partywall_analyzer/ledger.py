@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from partywall_analyzer.chunked import chunked
 from partywall_analyzer.model import Finding
 from partywall_analyzer.standing import WITHDRAWN
 from partywall_analyzer.tables import Tables
@@ -70,7 +71,6 @@ def recorded(tables: Tables) -> dict[str, dict[str, Any]]:
 
 
 def _stored(store: Store, ids: Sequence[str]) -> Iterator[Finding]:
-    for first in range(0, len(ids), _CHUNK):
-        chunk = ids[first : first + _CHUNK]
+    for chunk in chunked(ids, _CHUNK):
         for row in store.rows(statement(_SQL, "stored_findings"), {"ids": chunk}):
             yield Finding.from_row(row)

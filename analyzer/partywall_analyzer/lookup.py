@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, Final, cast
 
 from partywall import conventions
@@ -11,6 +12,7 @@ from partywall_analyzer.answers import Known, answers_of
 from partywall_analyzer.findings import Scope
 from partywall_analyzer.model import Answer, iso, moment
 from partywall_analyzer.times import us
+from partywall_analyzer.together import both
 from partywall_collector.registry import Approval, Credential, DatasetOwner, Registry
 from partywall_collector.registry.load import known
 from partywall_collector.store import Store, statement
@@ -155,7 +157,7 @@ def who(
     rows = store.rows(statement(_SQL, "who"), parameters)
     if not rows:
         return []
-    runs, facts = _runs(store, rows), _known(store, rows, as_of)
+    runs, facts = both(partial(_runs, store, rows), partial(_known, store, rows, as_of))
     return [_who_row(row, facts, runs.get((row["tenant_id"], row["trace"]))) for row in rows]
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import cached_property
 from typing import Any, Final, NamedTuple, Self, cast
 
 from partywall_analyzer.standing import Response, Standing
@@ -306,7 +307,7 @@ def finding_id(rule: str, subject: str, from_tenant: str, to_tenant: str) -> str
     return "F-" + hashlib.blake2b(key, digest_size=12).hexdigest()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Finding:
     """A crossing with its verdict, proof, severity, chain and sentence: one row of `ledger`."""
 
@@ -344,7 +345,7 @@ class Finding:
     responses: tuple[Response, ...] = ()
     """What was done about it, oldest first; `get_finding` reads it, lists do not."""
 
-    @property
+    @cached_property
     def revision(self) -> str:
         """Digest of the content: what is found, without what was done about it."""
         content = self.to_dict()

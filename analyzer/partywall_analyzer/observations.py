@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Any, Final, NamedTuple, Self
 
+from partywall_analyzer.chunked import chunked
 from partywall_analyzer.model import Ref
 from partywall_analyzer.tables import Tables
 from partywall_analyzer.verdict import DENIALS
@@ -102,8 +103,7 @@ class Calls:
         """Read those of some traces, whole, whatever part of them an analysis opened."""
         found: dict[Ref, Call] = {}
         names = sorted(set(traces))
-        for first in range(0, len(names), _BATCH):
-            batch = names[first : first + _BATCH]
+        for batch in chunked(names, _BATCH):
             rows = tables.of_traces("observations", batch)
             seen = [Observation.from_row(row) for row in rows]
             doubtful = sorted({each.ref.trace_id for each in seen})

@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final, NamedTuple, cast
 
+from partywall_analyzer.chunked import chunked
 from partywall_analyzer.model import Ref
-from partywall_analyzer.together import together
+from partywall_analyzer.together import both
 from partywall_collector.store import Store, statement
 
 _SQL: Final = "partywall_analyzer.sql"
@@ -70,8 +71,7 @@ def fetch(store: Store, traces: Collection[str], most: int) -> dict[str, list[Sp
     """
     by_trace: dict[str, list[Span]] = {}
     names = sorted(set(traces))
-    for first in range(0, len(names), _BATCH):
-        some = names[first : first + _BATCH]
+    for some in chunked(names, _BATCH):
         parameters: dict[str, Any] = {"traces": some, "spans": [], "most": most + 1}
         known = _rows_of(store, parameters)
         by_trace |= {trace: list(known[trace].values()) for trace in some}
@@ -82,8 +82,7 @@ def fetch_some(store: Store, refs: Collection[Ref]) -> list[Span]:
     """These spans, as far as they are stored."""
     found: list[Span] = []
     wanted = sorted(set(refs))
-    for first in range(0, len(wanted), _BATCH):
-        some = set(wanted[first : first + _BATCH])
+    for some in map(set, chunked(wanted, _BATCH)):
         traces, spans = (sorted({ref[part] for ref in some}) for part in (0, 1))
         parameters = {"traces": traces, "spans": spans, "most": len(spans) + 1}
         for known in _rows_of(store, parameters).values():
@@ -93,17 +92,16 @@ def fetch_some(store: Store, refs: Collection[Ref]) -> list[Span]:
 
 def _rows_of(store: Store, parameters: dict[str, Any]) -> dict[str, dict[str, Span]]:
     by_trace: dict[str, dict[str, Span]] = {trace: {} for trace in parameters["traces"]}
-    read: dict[str, list[dict[str, Any]]] = {}
 
-    def run(name: str) -> None:
-        read[name] = store.rows(statement(_SQL, name), parameters)
+    def read(name: str) -> list[dict[str, Any]]:
+        return store.rows(statement(_SQL, name), parameters)
 
-    together(partial(run, name) for name in ("spans_of_traces", "calls_of_traces"))
-    for row in read["spans_of_traces"]:
+    spans, calls = both(partial(read, "spans_of_traces"), partial(read, "calls_of_traces"))
+    for row in spans:
         span = _span(row)
         by_trace[span.trace_id][span.span_id] = span
     cut = {name for name, spans in by_trace.items() if len(spans) >= parameters["most"]}
-    for row in read["calls_of_traces"]:
+    for row in calls:
         if row["trace"] not in cut:
             known = by_trace[row["trace"]]
             known[row["span"]] = _with_call(known.get(row["span"]) or _span(row), row)

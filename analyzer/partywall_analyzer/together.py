@@ -1,7 +1,13 @@
 """Runs what need not wait for each other side by side."""
 
-from collections.abc import Callable, Iterable
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from typing import TypeVar
+
+_Item = TypeVar("_Item")
+_Made = TypeVar("_Made")
+_Other = TypeVar("_Other")
 
 
 def together(tasks: Iterable[Callable[[], object]], *, at_once: int = 2) -> None:
@@ -17,3 +23,25 @@ def together(tasks: Iterable[Callable[[], object]], *, at_once: int = 2) -> None
     for each in begun:
         if not each.cancelled():
             each.result()
+
+
+def both(one: Callable[[], _Made], other: Callable[[], _Other]) -> tuple[_Made, _Other]:
+    """What two tasks return that run side by side; neither is running any more at an error."""
+    with ThreadPoolExecutor(1, "both") as pool:
+        begun = pool.submit(other)
+        return one(), begun.result()
+
+
+def ahead(make: Callable[[_Item], _Made], items: Iterable[_Item]) -> Iterator[_Made]:
+    """What is made of each item in turn, while whoever asked is still at the one before.
+
+    Two are there at once at most: the one that was handed over, and the one that is being made.
+    """
+    with ThreadPoolExecutor(1, "ahead") as pool:
+        begun: deque[Future[_Made]] = deque()
+        for item in items:
+            begun.append(pool.submit(make, item))
+            if len(begun) > 1:
+                yield begun.popleft().result()
+        while begun:
+            yield begun.popleft().result()

@@ -8,6 +8,7 @@ the calls that hold them are read once, and judged from.
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final
 
+from partywall_analyzer.chunked import chunked
 from partywall_collector.store import Store, statement
 
 COLUMNS: Final = {
@@ -65,8 +66,8 @@ class Values:
         """Which of some values, open or not, prove nothing."""
         found: set[int] = set()
         wanted = sorted(values)
-        for first in range(0, len(wanted), _ASKED):
-            some = {"values": wanted[first : first + _ASKED]}
+        for chunk in chunked(wanted, _ASKED):
+            some = {"values": chunk}
             if not self._whole:
                 self._forget()
                 self._store.command(*self._bound("unjudged_values", some))

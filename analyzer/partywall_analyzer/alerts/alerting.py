@@ -13,6 +13,7 @@ from partywall_analyzer.alerts.config import AlertConfig
 from partywall_analyzer.alerts.courier import Courier
 from partywall_analyzer.alerts.outbox import Done, Outbox
 from partywall_analyzer.alerts.planning import Intent, Sight, plan
+from partywall_analyzer.chunked import chunked
 from partywall_analyzer.findings import OPERATOR, list_findings
 from partywall_analyzer.halves import NotConcerned
 from partywall_analyzer.model import Finding, Severity, moment
@@ -133,8 +134,7 @@ class Alerting:
             since=self._since,
         )
         made: list[Alert] = []
-        for first in range(0, len(intents), _CHUNK):
-            chunk = intents[first : first + _CHUNK]
+        for chunk in chunked(intents, _CHUNK):
             alerts = self._made(chunk)
             silent = frozenset(a.id for a in alerts if not self._tells(a))
             self._outbox.put(alerts, silent=silent)
