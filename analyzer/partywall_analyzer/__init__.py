@@ -17,8 +17,9 @@ if TYPE_CHECKING:
         trend,
     )
     from partywall_analyzer.inventory import Identity, identities
-    from partywall_analyzer.lookup import TraceSpan, WhoRow, trace, who
+    from partywall_analyzer.lookup import WhoRow, who
     from partywall_analyzer.model import Chain, Finding, Proof, Severity, Verdict
+    from partywall_analyzer.waterfall import TraceSpan, trace
 
 __all__ = [
     "OPERATOR",
@@ -46,7 +47,7 @@ __all__ = [
     "who",
 ]
 
-_MODULES = ("model", "findings", "lookup", "engine", "covering", "inventory")
+_MODULES = ("model", "findings", "lookup", "waterfall", "engine", "covering", "inventory")
 
 
 def __getattr__(name: str) -> object:

@@ -1,7 +1,7 @@
-"""Look-ups over calls and spans: who, for which tenant, which asset, using which identity."""
+"""Looks calls up: who, for which tenant, which asset, using which identity."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import partial
@@ -11,41 +11,23 @@ from partywall import conventions
 from partywall_analyzer.answers import Known, answers_of
 from partywall_analyzer.findings import Scope
 from partywall_analyzer.model import Answer, iso, moment
+from partywall_analyzer.observed import calls_of, each_once, others, ref_of
 from partywall_analyzer.times import us
 from partywall_analyzer.together import both
+from partywall_analyzer.waterfall import TRACE_ID
 from partywall_collector.registry import Approval, Credential, DatasetOwner, Registry
 from partywall_collector.registry.load import known
 from partywall_collector.store import Store, statement
 
 _SQL: Final = "partywall_analyzer.sql"
-_TRACE: Final = re.compile(r"[0-9a-f]{32}")
-_NO_PARENT: Final = "0" * 16
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TraceSpan:
-    """One span of a trace, as the waterfall draws it. Times are nanoseconds since 1970."""
-
-    trace_id: str
-    span_id: str
-    parent_span_id: str
-    name: str
-    step: str
-    tenant_id: str
-    agent: str
-    identity: str
-    service: str
-    start_time: int
-    end_time: int
-    failed: bool
-    crossing: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WhoRow:
     """One call and the answers about it, each with its proof line.
 
-    The first four are always there: who, for which tenant, against which asset, using which
+    `span_id` is the outermost span that describes the call, `observations` are the others. The
+    first four answers are always there: who, for which tenant, against which asset, using which
     identity. A call that cites an approval has a fifth one: by which approval.
     """
 
@@ -69,43 +51,12 @@ class WhoRow:
     parties: tuple[str, ...]
     failed: bool
     attestation: str
+    observations: tuple[str, ...]
     answers: tuple[Answer, ...]
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON object."""
         return asdict(self) | {"time": iso(self.time)}
-
-
-def trace(store: Store, scope: Scope, trace_id: str, *, limit: int = 5_000) -> list[TraceSpan]:
-    """The spans of a trace that are in scope, in order of time; none for an unknown trace.
-
-    A span is marked as crossing if an open finding in scope lists it among its calls.
-    """
-    wanted = trace_id.strip().lower()
-    if not _TRACE.fullmatch(wanted):
-        return []
-    parameters: dict[str, Any] = scope.parameters() | {"trace": wanted}
-    crossing = {row["span"] for row in store.rows(statement(_SQL, "crossing_spans"), parameters)}
-    del parameters["external"]
-    rows = store.rows(statement(_SQL, "trace"), parameters | {"limit": limit})
-    return [
-        TraceSpan(
-            trace_id=row["trace"],
-            span_id=row["span"],
-            parent_span_id="" if row["parent"] == _NO_PARENT else row["parent"],
-            name=row["name"],
-            step=row["step"],
-            tenant_id=row["tenant_id"],
-            agent=row["agent"],
-            identity=row["identity"],
-            service=row["service"],
-            start_time=int(row["start_ns"]),
-            end_time=int(row["end_ns"]),
-            failed=bool(row["failed"]),
-            crossing=row["span"] in crossing,
-        )
-        for row in rows
-    ]
 
 
 def who(
@@ -134,7 +85,7 @@ def who(
     the time of the call.
     """
     wanted = trace.strip().lower()
-    if wanted and not _TRACE.fullmatch(wanted):
+    if wanted and not TRACE_ID.fullmatch(wanted):
         return []
     ends = [time for time in (until, as_of) if time]
     parameters: dict[str, Any] = scope.parameters() | {
@@ -148,20 +99,35 @@ def who(
         "agent": agent,
         "session": session,
         "request": request,
-        "trace": wanted,
+        "traces": [wanted] if wanted else [],
         "since_us": us(since) if since else 0,
         "until_us": us(min(ends)) if ends else 0,
-        "limit": max(1, limit),
     }
     del parameters["external"]
-    rows = store.rows(statement(_SQL, "who"), parameters)
-    if not rows:
-        return []
-    runs, facts = both(partial(_runs, store, rows), partial(_known, store, rows, as_of))
-    return [_who_row(row, facts, runs.get((row["tenant_id"], row["trace"]))) for row in rows]
+    limit = spans = max(1, limit)
+    while True:
+        matched = store.rows(statement(_SQL, "who"), {**parameters, "limit": spans})
+        rows = {ref_of(row): row for row in (*matched, *others(store, matched, parameters))}
+        calls, (runs, facts) = both(
+            partial(calls_of, store, rows.values()), partial(_told_of, store, rows.values(), as_of)
+        )
+        found = each_once(matched, rows, calls)
+        if len(found) >= limit or len(matched) < spans:
+            break
+        spans *= 3  # several of them describe one call
+    return [
+        _who_row(row, facts, runs.get((row["tenant_id"], row["trace"]))) for row in found[:limit]
+    ]
 
 
-def _known(store: Store, rows: Sequence[Mapping[str, Any]], at: datetime | None) -> Known:
+def _told_of(
+    store: Store, rows: Collection[Mapping[str, Any]], at: datetime | None
+) -> tuple[dict[tuple[str, str], Mapping[str, Any]], Known]:
+    """The agent runs above calls, and what the registry said of what they name."""
+    return both(partial(_runs, store, rows), partial(_known, store, rows, at))
+
+
+def _known(store: Store, rows: Collection[Mapping[str, Any]], at: datetime | None) -> Known:
     """What the registry said at a time of all that the rows name."""
     approvals = {row["approval_id"] for row in rows} - {""}
     credentials = {row["credential_id"] for row in rows} - {""}
@@ -174,7 +140,7 @@ def _known(store: Store, rows: Sequence[Mapping[str, Any]], at: datetime | None)
 
 
 def _runs(
-    store: Store, rows: Sequence[Mapping[str, Any]]
+    store: Store, rows: Collection[Mapping[str, Any]]
 ) -> dict[tuple[str, str], Mapping[str, Any]]:
     """The agent runs above calls: frameworks name agent and person on the run, not on each call."""
     below = [row for row in rows if not (row["agent"] and row["subject"])]
@@ -221,6 +187,7 @@ def _who_row(row: Mapping[str, Any], facts: Known, run: Mapping[str, Any] | None
         parties=parties,
         failed=bool(row["failed"]),
         attestation=str(row["attestation"]),
+        observations=row["observations"],
         answers=answers_of(told, facts, run),
     )
 

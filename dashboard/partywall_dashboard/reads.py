@@ -5,10 +5,10 @@ from typing import Final
 
 import streamlit as st
 
-from partywall_analyzer import findings, lookup
+from partywall_analyzer import findings, waterfall
 from partywall_analyzer.findings import FindingPage, Scope, TenantPair, Totals, TrendPoint
-from partywall_analyzer.lookup import TraceSpan
 from partywall_analyzer.model import Finding
+from partywall_analyzer.waterfall import TraceSpan
 from partywall_collector.store import Store, open_store
 
 SHOWN: Final = 200
@@ -91,4 +91,4 @@ def totals(url: str, scope: Scope, since: datetime | None) -> Totals:
 @st.cache_data(ttl=60, max_entries=64, show_spinner=False)
 def trace(url: str, scope: Scope, trace_id: str) -> list[TraceSpan]:
     """The spans of a trace."""
-    return lookup.trace(_open(url), scope, trace_id)
+    return waterfall.trace(_open(url), scope, trace_id)

@@ -91,7 +91,8 @@ def _print(rows: Sequence[WhoRow]) -> None:
     for row in rows:
         did = f"{clean(row.tool) or 'a call'}" + (" (failed)" if row.failed else "")
         head = Text.assemble((iso(row.time).replace("T", " "), "bold"), f"  {did}")
-        head.append(f"  trace {row.trace_id}", style="dim")
+        spans = f", {1 + len(row.observations)} spans" if row.observations else ""
+        head.append(f"  trace {row.trace_id}{spans}", style="dim")
         console.print(head, width=width)
         console.print(answer_rows(row.answers), width=width)
         console.print()

@@ -4,8 +4,10 @@
 SELECT
     lower(hex(trace_id)) AS trace, lower(hex(span_id)) AS span, tenant_id, session_id, request_id,
     agent, identity, subject, actor_chain, credential_id, approval_id, policy_id,
-    policy_decision, tool, server, operation, datasets, parties, failed, principal, attestation,
-    intDiv(toUnixTimestamp64Nano(start_time), 1000) AS start_us
+    policy_decision, step, tool, call_id, server, operation, datasets, parties, failed, principal,
+    attestation, arrayDistinct(arrayConcat(argument_terms, values_in)) AS arguments,
+    toUnixTimestamp64Nano(start_time) AS start_ns, toUnixTimestamp64Nano(end_time) AS end_ns,
+    intDiv(start_ns, 1000) AS start_us
 FROM calls
 WHERE ({everything:Bool} OR tenant_id IN {tenants:Array(String)})
     AND ({tenant:String} = '' OR tenant_id = {tenant:String} AND placement IN (
@@ -17,7 +19,8 @@ WHERE ({everything:Bool} OR tenant_id IN {tenants:Array(String)})
         WHERE {agent:String} != '' AND step = 'agent' AND agent = {agent:String}))
     AND ({identity:String} = '' OR identity = {identity:String})
     AND ({credential:String} = '' OR credential_id = {credential:String})
-    AND ({trace:String} = '' OR trace_id = unhex({trace:String}))
+    AND (empty({traces:Array(String)})
+        OR trace_id IN (SELECT unhex(arrayJoin({traces:Array(String)}))))
     AND ({dataset:String} = '' OR has(datasets.id, {dataset:String}))
     AND ({datasets:String} = '' OR arrayExists(name -> name LIKE {datasets:String}, datasets.id))
     AND ({party:String} = '' OR has(

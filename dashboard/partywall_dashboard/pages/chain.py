@@ -5,8 +5,8 @@ from typing import Any
 
 import streamlit as st
 
-from partywall_analyzer.lookup import TraceSpan
 from partywall_analyzer.model import Answer, Chain, Finding, Hop
+from partywall_analyzer.waterfall import TraceSpan
 from partywall_collector.commands.options import store_url
 from partywall_dashboard import reads, text
 from partywall_dashboard.components import draw
