@@ -1,7 +1,7 @@
 """Who: by any key, as of any time, also where only the run above a call names agent and person."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -61,7 +61,7 @@ def test_an_answer_as_of_a_time_is_the_one_that_could_be_given_then(store: Store
     tenants = [Tenant(id="acme"), Tenant(id="fjord"), Tenant(id="gate")]
     approval = Approval(
         id="CHG-1", tenant="fjord", grantee="acme", request="*", approver="p.h@fjord",
-        datasets=("crm/*",), valid_from=YEAR, valid_until=at(3600),
+        datasets=("crm/*",), valid_from=YEAR, valid_until=at(3600), recorded=YEAR,
     )  # fmt: skip
     credential = Credential(id="c-1", tenant="acme", issued=YEAR)
     owner = DatasetOwner(pattern="crm/*", owner="fjord")
@@ -88,6 +88,29 @@ def test_an_answer_as_of_a_time_is_the_one_that_could_be_given_then(store: Store
     assert "does not know" in before.answers[3].proof
     assert "does not know" in before.answers[4].proof
     assert before.answers[2].proof == "no owner in the registry"
+
+
+def test_an_approval_counts_from_when_it_was_recorded(store: Store) -> None:
+    """One that came, or was prolonged, only after the call says so, whatever time it speaks of."""
+    approval = Approval(id="CHG-1", tenant="fjord", grantee="acme", request="*", valid_from=YEAR)
+    write([Tenant(id="acme"), Tenant(id="fjord")], store)
+    begun = datetime.now(UTC)
+    calls = Log(store)
+    for seconds in (-7200, 3600):
+        when = (begun - START).total_seconds() + seconds
+        calls.call("acme", reads=["crm/1"], approval="CHG-1", at=when)
+    calls.write()
+
+    def answers() -> list[tuple[str, bool]]:
+        told = [row.answers[4] for row in who(store, OPERATOR)]
+        return [(answer.proof.partition(":")[0], answer.proven) for answer in told]
+
+    write([replace(approval, valid_until=begun - timedelta(hours=3))], store)
+    assert answers() == [("expired before", False)] * 2
+    write([replace(approval, valid_until=begun + timedelta(hours=3))], store)
+    assert answers() == [("valid then", True), ("recorded only after the call", False)]
+    write([replace(approval, recorded=begun - timedelta(hours=3))], store)
+    assert answers() == [("valid then", True)] * 2
 
 
 @pytest.mark.parametrize("index", ["by_request", "by_dataset", "by_party"])

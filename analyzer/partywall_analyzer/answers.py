@@ -6,9 +6,10 @@ at the time that was asked for; whether it covered the call is judged at the tim
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
+from partywall_analyzer.limits import Limits
 from partywall_analyzer.model import ATTESTATIONS, Answer, iso, moment
 from partywall_analyzer.names import clean
 from partywall_collector.registry import FOREVER, Approval, Credential, Registry
@@ -16,10 +17,13 @@ from partywall_collector.registry import FOREVER, Approval, Credential, Registry
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the registry said at one time of what some calls name, and when it was recorded."""
+    """What the registry said at one time of what some calls name, and when it was recorded.
+
+    Of approvals all versions by tenant and id, the newest last.
+    """
 
     registry: Registry
-    approvals: Mapping[Approval, datetime]
+    approvals: Mapping[tuple[str, str], Sequence[tuple[datetime, Approval]]]
     credentials: Mapping[Credential, datetime]
 
     def owner(self, dataset: str) -> str:
@@ -105,19 +109,32 @@ def _identity(call: Mapping[str, Any], known: Known) -> Answer:
 
 def _approval(call: Mapping[str, Any], known: Known) -> Answer:
     question, answer = "By which approval", clean(call["approval_id"])
-    named = [a for a in known.approvals if a.id == call["approval_id"]]
+    named = [known.approvals[key] for key in known.approvals if key[1] == call["approval_id"]]
     if not named:
         return Answer(
             question, answer, f"cited by span {call['span']}; the registry does not know it", False
         )
     at = moment(call["start_us"])
-    lives = [(_ended(at, a.valid_from, a.valid_until, a.revoked), a) for a in named]
     # Two tenants may have given the same number: one that was valid says more.
-    wrong, record = min(lives, key=lambda life: bool(life[0]))
-    life = _life(record.valid_from, record.valid_until, record.revoked, known.approvals[record])
+    wrong, versions = min(((_fault(at, each), each) for each in named), key=lambda it: bool(it[0]))
+    record = versions[-1][1]
+    life = _life(record.valid_from, record.valid_until, record.revoked, versions[-1][0])
     given = f"given by {clean(record.tenant)}"
     given += f" ({clean(record.approver)})" if record.approver else ""
     return Answer(question, answer, f"{wrong or 'valid then'}: {given}, {life}", not wrong)
+
+
+def _fault(at: datetime, versions: Sequence[tuple[datetime, Approval]]) -> str:
+    """Why an approval did not hold at a time: by then one that does must have been on record."""
+
+    def ended(approval: Approval) -> str:
+        return _ended(at, approval.valid_from, approval.valid_until, approval.revoked)
+
+    if wrong := ended(versions[-1][1]):
+        return wrong
+    since = min(recorded for recorded, version in versions if not ended(version))
+    skew = timedelta(seconds=Limits.read().clock_skew)
+    return "recorded only after the call" if since > at + skew else ""
 
 
 def _ended(at: datetime, begins: datetime, ends: datetime, revoked: datetime) -> str:

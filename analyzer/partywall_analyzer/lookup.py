@@ -15,8 +15,8 @@ from partywall_analyzer.observed import calls_of, each_once, others, ref_of
 from partywall_analyzer.times import us
 from partywall_analyzer.together import both
 from partywall_analyzer.waterfall import TRACE_ID
-from partywall_collector.registry import Approval, Credential, DatasetOwner, Registry
-from partywall_collector.registry.load import known
+from partywall_collector.registry import Credential, DatasetOwner, Registry
+from partywall_collector.registry.load import approvals_by_time, known
 from partywall_collector.store import Store, statement
 
 _SQL: Final = "partywall_analyzer.sql"
@@ -134,7 +134,7 @@ def _known(store: Store, rows: Collection[Mapping[str, Any]], at: datetime | Non
     datasets = {_pair(entry, "id", 0) for row in rows for entry in row["datasets"]}
     return Known(
         Registry(known(store, DatasetOwner, at=at, matching=datasets) if datasets else {}),
-        known(store, Approval, at=at, names=approvals) if approvals else {},
+        approvals_by_time(store, at=at, names=approvals) if approvals else {},
         known(store, Credential, at=at, names=credentials) if credentials else {},
     )
 

@@ -33,7 +33,6 @@ from partywall_collector.store.home import Home
 from partywall_collector.store.schema import kinds_of
 
 CURRENT = statement("partywall_collector.registry.sql", "current")
-VERSIONS = statement("partywall_collector.registry.sql", "versions")
 NAMED = statement("partywall_collector.registry.sql", "credentials_named")
 KNOWN = statement("partywall_collector.registry.sql", "known")
 KNOWN_PATTERNS = statement("partywall_collector.registry.sql", "known_patterns")
@@ -123,16 +122,10 @@ def known(
     later is not known yet, whatever time it speaks of.
     """
     identity = [slot for slot in slots(kind) if slot.identifies]
-    parameters: dict[str, Any] = {
-        "table": cast("Any", kind).kind,
-        "column": identity[0].column,
-        "at_us": round((at or FOREVER).timestamp() * 1e6),
-        "names": sorted(names or matching or ()),
-    }
     if matching is None:
-        rows = store.rows(KNOWN, parameters | {"all": names is None})
+        rows = store.rows(KNOWN, _asked(kind, at, names) | {"all": names is None})
     else:
-        rows = store.rows(KNOWN_PATTERNS, parameters)
+        rows = store.rows(KNOWN_PATTERNS, _asked(kind, at, matching))
     newest: dict[tuple[Any, ...], tuple[RecordT, datetime]] = {}
     for columns in rows:
         record = record_of(kind, columns)
@@ -143,15 +136,32 @@ def known(
     return dict(newest.values())
 
 
-def approvals_by_time(store: Store) -> dict[tuple[str, str], list[tuple[datetime, Approval]]]:
-    """Every version of every approval by tenant and id, with the time that it was recorded."""
+def approvals_by_time(
+    store: Store, *, at: datetime | None = None, names: Collection[str] | None = None
+) -> dict[tuple[str, str], list[tuple[datetime, Approval]]]:
+    """Every version of approvals by tenant and id, the newest last, and when each was recorded.
+
+    Of those with one of `names`, else of all; what came later than `at` is not known yet.
+    """
     found: defaultdict[tuple[str, str], list[tuple[datetime, Approval]]] = defaultdict(list)
-    for columns in store.rows(VERSIONS, {"table": Approval.kind}):
+    for columns in store.rows(KNOWN, _asked(Approval, at, names) | {"all": names is None}):
         version = record_of(Approval, columns)
         claimed = version.recorded != WHEN_LOADED
         recorded = version.recorded if claimed else _utc(columns["recorded_at"])
         found[version.tenant, version.id].append((recorded, version))
     return dict(found)
+
+
+def _asked(
+    kind: type[object], at: datetime | None, names: Collection[str] | None
+) -> dict[str, Any]:
+    """The parameters that read records of a kind by their first identifying column."""
+    return {
+        "table": cast("Any", kind).kind,
+        "column": next(slot.column for slot in slots(kind) if slot.identifies),
+        "at_us": round((at or FOREVER).timestamp() * 1e6),
+        "names": sorted(names or ()),
+    }
 
 
 def credentials_named(store: Store, names: Collection[str]) -> list[Credential]:
