@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from planted import YEAR, at
 
-from partywall_analyzer import OPERATOR, who
+from partywall_analyzer import OPERATOR, Scope, who
 from partywall_analyzer.testing import START, Log
 from partywall_collector.registry import FOREVER, Approval, Credential, DatasetOwner, Tenant
 from partywall_collector.registry.load import write
@@ -111,6 +111,31 @@ def test_an_approval_counts_from_when_it_was_recorded(store: Store) -> None:
     assert answers() == [("valid then", True), ("recorded only after the call", False)]
     write([replace(approval, recorded=begun - timedelta(hours=3))], store)
     assert answers() == [("valid then", True)] * 2
+
+
+def test_a_reader_of_one_tenant_is_told_of_no_other(store: Store) -> None:
+    """Whose the data is that it touched, and who let it, stands under a pseudonym."""
+    given: dict[str, Any] = {"request": "*", "valid_from": YEAR, "recorded": YEAR}
+    names = [Tenant(id="acme"), Tenant(id="fjord"), Tenant(id="gate")]
+    approvals = [
+        Approval(id="CHG-1", tenant="fjord", grantee="acme", approver="p.h@fjord", **given),
+        Approval(id="CHG-2", tenant="fjord", grantee="gate", approver="p.h@fjord", **given),
+    ]
+    credential = Credential(id="c-1", tenant="gate", issued=YEAR)
+    write([*names, *approvals, credential, DatasetOwner(pattern="crm/*", owner="fjord")], store)
+    log = Log(store)
+    log.call("acme", reads=["crm/1"], approval="CHG-1", credential="c-1", at=10)
+    log.call("acme", reads=["crm/1"], approval="CHG-2", at=5)
+    log.write()
+    whole, half = who(store, OPERATOR), who(store, Scope(("acme",)))
+    assert not any(name in str(half) for name in ("fjord", "gate"))
+    assert half[0].owners == ("another-tenant",)
+    assert [row.answers[4].proven for row in half] == [True, False]
+    assert half[0].answers[4].proof.startswith("valid then: given by another-tenant, from")
+    assert half[1].answers[4].proof.startswith("is for another-tenant: given by")
+    assert whole[0].owners == ("fjord",)
+    assert whole[0].answers[3].proof.startswith("issued for gate: ")
+    assert whole[1].answers[4].proof.startswith("is for gate: given by fjord (p.h@fjord)")
 
 
 @pytest.mark.parametrize("index", ["by_request", "by_dataset", "by_party"])

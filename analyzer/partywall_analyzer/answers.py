@@ -9,19 +9,22 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from partywall_analyzer.findings import Scope
 from partywall_analyzer.limits import Limits
 from partywall_analyzer.model import ATTESTATIONS, Answer, iso, moment
 from partywall_analyzer.names import clean
-from partywall_collector.registry import FOREVER, Approval, Credential, Registry
+from partywall_collector.registry import ANY, FOREVER, Approval, Credential, Registry
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
     """What the registry said at one time of what some calls name, and when it was recorded.
 
-    Of approvals all versions by tenant and id, the newest last.
+    Of approvals all versions by tenant and id, the newest last. Who reads it is told no tenant's
+    name that is not in `scope`.
     """
 
+    scope: Scope
     registry: Registry
     approvals: Mapping[tuple[str, str], Sequence[tuple[datetime, Approval]]]
     credentials: Mapping[Credential, datetime]
@@ -29,7 +32,9 @@ class Known:
     def owner(self, dataset: str) -> str:
         """The tenant that owns a dataset, or its kind of ownership; "" if nothing is known."""
         owner = self.registry.owner(dataset)
-        return (owner.tenant or owner.ownership) if owner else ""
+        if owner is None:
+            return ""
+        return self.scope.named(owner.tenant) if owner.tenant else owner.ownership
 
 
 def answers_of(
@@ -102,7 +107,11 @@ def _identity(call: Mapping[str, Any], known: Known) -> Answer:
     at = moment(call["start_us"])
     wrong = _ended(at, record.issued, record.expires, record.revoked)
     if record.tenant != call["tenant_id"]:
-        wrong = ", ".join(part for part in (f"issued for {clean(record.tenant)}", wrong) if part)
+        wrong = ", ".join(
+            part
+            for part in (f"issued for {clean(known.scope.named(record.tenant))}", wrong)
+            if part
+        )
     life = _life(record.issued, record.expires, record.revoked, known.credentials[record])
     return Answer(question, answer, f"{wrong or 'valid then'}: {life}", not wrong)
 
@@ -114,23 +123,31 @@ def _approval(call: Mapping[str, Any], known: Known) -> Answer:
         return Answer(
             question, answer, f"cited by span {call['span']}; the registry does not know it", False
         )
-    at = moment(call["start_us"])
-    # Two tenants may have given the same number: one that was valid says more.
-    wrong, versions = min(((_fault(at, each), each) for each in named), key=lambda it: bool(it[0]))
+    # Two tenants may have given the same number: one that counts says more.
+    wrong, versions = min(
+        ((_fault(call, each, known.scope), each) for each in named), key=lambda told: bool(told[0])
+    )
     record = versions[-1][1]
     life = _life(record.valid_from, record.valid_until, record.revoked, versions[-1][0])
-    given = f"given by {clean(record.tenant)}"
-    given += f" ({clean(record.approver)})" if record.approver else ""
+    giver = known.scope.named(record.tenant)
+    given = f"given by {clean(giver)}"
+    given += f" ({clean(record.approver)})" if record.approver and giver == record.tenant else ""
     return Answer(question, answer, f"{wrong or 'valid then'}: {given}, {life}", not wrong)
 
 
-def _fault(at: datetime, versions: Sequence[tuple[datetime, Approval]]) -> str:
-    """Why an approval did not hold at a time: by then one that does must have been on record."""
+def _fault(
+    call: Mapping[str, Any], versions: Sequence[tuple[datetime, Approval]], scope: Scope
+) -> str:
+    """Why an approval did not hold: by then a version of it that does must have been on record."""
+    at = moment(call["start_us"])
 
     def ended(approval: Approval) -> str:
         return _ended(at, approval.valid_from, approval.valid_until, approval.revoked)
 
-    if wrong := ended(versions[-1][1]):
+    record = versions[-1][1]
+    if call["tenant_id"] not in (record.grantee, record.tenant) and record.grantee != ANY:
+        return f"is for {clean(scope.named(record.grantee))}"
+    if wrong := ended(record):
         return wrong
     since = min(recorded for recorded, version in versions if not ended(version))
     skew = timedelta(seconds=Limits.read().clock_skew)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
+from partywall_analyzer.halves import ANOTHER
 from partywall_analyzer.model import EXTERNAL, Finding, Severity, Verdict
 from partywall_analyzer.responses import responses_to
 from partywall_analyzer.standing import LIVE
@@ -32,6 +33,10 @@ class Scope:
             "tenants": list(self.tenants or ()),
             "external": EXTERNAL,
         }
+
+    def named(self, tenant: str) -> str:
+        """How this reader is told of a tenant: of one that is not in scope under a pseudonym."""
+        return tenant if self.tenants is None or tenant in self.tenants else ANOTHER
 
 
 OPERATOR: Final = Scope(None)

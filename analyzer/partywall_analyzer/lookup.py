@@ -109,7 +109,8 @@ def who(
         matched = store.rows(statement(_SQL, "who"), {**parameters, "limit": spans})
         rows = {ref_of(row): row for row in (*matched, *others(store, matched, parameters))}
         calls, (runs, facts) = both(
-            partial(calls_of, store, rows.values()), partial(_told_of, store, rows.values(), as_of)
+            partial(calls_of, store, rows.values()),
+            partial(_told_of, store, scope, rows.values(), as_of),
         )
         found = each_once(matched, rows, calls)
         if len(found) >= limit or len(matched) < spans:
@@ -121,18 +122,21 @@ def who(
 
 
 def _told_of(
-    store: Store, rows: Collection[Mapping[str, Any]], at: datetime | None
+    store: Store, scope: Scope, rows: Collection[Mapping[str, Any]], at: datetime | None
 ) -> tuple[dict[tuple[str, str], Mapping[str, Any]], Known]:
     """The agent runs above calls, and what the registry said of what they name."""
-    return both(partial(_runs, store, rows), partial(_known, store, rows, at))
+    return both(partial(_runs, store, rows), partial(_known, store, scope, rows, at))
 
 
-def _known(store: Store, rows: Collection[Mapping[str, Any]], at: datetime | None) -> Known:
+def _known(
+    store: Store, scope: Scope, rows: Collection[Mapping[str, Any]], at: datetime | None
+) -> Known:
     """What the registry said at a time of all that the rows name."""
     approvals = {row["approval_id"] for row in rows} - {""}
     credentials = {row["credential_id"] for row in rows} - {""}
     datasets = {_pair(entry, "id", 0) for row in rows for entry in row["datasets"]}
     return Known(
+        scope,
         Registry(known(store, DatasetOwner, at=at, matching=datasets) if datasets else {}),
         approvals_by_time(store, at=at, names=approvals) if approvals else {},
         known(store, Credential, at=at, names=credentials) if credentials else {},
