@@ -4,6 +4,8 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from typing import NamedTuple
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
@@ -27,9 +29,17 @@ QUIET = [
 WAIT = 30_000
 
 
+class Served(NamedTuple):
+    """A dashboard over the demo's store: its address, the id of the planted finding, the store."""
+
+    address: str
+    planted: str
+    store: str
+
+
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
-    """A dashboard over the demo's store: its address, and the id of the planted finding."""
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """One for all tests, and for both themes."""
     if not CHROMIUM:
         pytest.skip("no chromium on the PATH")
     home = tmp_path_factory.mktemp("browser") / "home"
@@ -43,7 +53,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]
         planted = list_findings(store, OPERATOR, from_tenant="brightwater").rows[0].id
     with DashboardProcess(url, free_port()) as dashboard:
         assert dashboard.wait_ready()
-        yield dashboard.url, planted
+        yield Served(dashboard.url, planted, url)
 
 
 @pytest.fixture(scope="module", params=["light", "dark"])
@@ -66,9 +76,9 @@ def context(
 
 
 @pytest.fixture
-def page(served: tuple[str, str], context: BrowserContext) -> Iterator[Page]:
+def page(served: Served, context: BrowserContext) -> Iterator[Page]:
     """A tab; the test fails if it asks another host for anything, or if a script fails."""
-    ours = served[0].split("://", 1)[1]
+    ours = urlsplit(served.address).hostname
     foreign: list[str] = []
     errors: list[str] = []
     page = context.new_page()
@@ -76,7 +86,7 @@ def page(served: tuple[str, str], context: BrowserContext) -> Iterator[Page]:
         "request",
         lambda request: (
             foreign.append(request.url)
-            if request.url.startswith(("http", "ws")) and request.url.split("/")[2] != ours
+            if request.url.startswith(("http", "ws")) and urlsplit(request.url).hostname != ours
             else None
         ),
     )
@@ -93,9 +103,20 @@ def page(served: tuple[str, str], context: BrowserContext) -> Iterator[Page]:
     assert not errors
 
 
-def test_a_step_of_the_chain_shows_what_it_rests_on(page: Page, served: tuple[str, str]) -> None:
+def test_a_link_opens_its_page_before_anybody_saw_the_start_page(
+    page: Page, served: Served
+) -> None:
+    """A view that was shared may be the first thing that a server is asked for after its start."""
+    with DashboardProcess(served.store, free_port()) as fresh:
+        assert fresh.wait_ready()
+        page.goto(f"{fresh.url}/who?by=dataset&is=postgres://*")
+        expect(page.get_by_text("calls, latest first")).to_be_visible()
+        expect(page.get_by_role("link", name="Overview")).to_be_visible()
+
+
+def test_a_step_of_the_chain_shows_what_it_rests_on(page: Page, served: Served) -> None:
     """The picture has a lane for each side; a click or Enter on a step opens its details."""
-    address, planted = served
+    address, planted, _ = served
     page.goto(f"{address}/chain?finding={planted}")
     picture = page.locator(".chain svg[role=group]")
     expect(picture).to_be_visible()
@@ -111,9 +132,9 @@ def test_a_step_of_the_chain_shows_what_it_rests_on(page: Page, served: tuple[st
     expect(tool).to_have_attribute("aria-pressed", "true")
 
 
-def test_the_waterfall_shows_only_the_path_when_asked(page: Page, served: tuple[str, str]) -> None:
+def test_the_waterfall_shows_only_the_path_when_asked(page: Page, served: Served) -> None:
     """The checkbox hides what is not on the way to the crossing."""
-    address, planted = served
+    address, planted, _ = served
     page.goto(f"{address}/chain?finding={planted}")
     rows = page.locator(".waterfall .row")
     expect(rows.first).to_be_visible()
@@ -123,9 +144,9 @@ def test_the_waterfall_shows_only_the_path_when_asked(page: Page, served: tuple[
     assert 0 < rows.count() < before
 
 
-def test_a_number_of_the_matrix_leads_to_its_findings(page: Page, served: tuple[str, str]) -> None:
+def test_a_number_of_the_matrix_leads_to_its_findings(page: Page, served: Served) -> None:
     """The two tenants stand in the address, so the view can be shared."""
-    page.goto(served[0])
+    page.goto(served.address)
     page.get_by_role("button", name="brightwater reached").first.click()
     page.wait_for_url("**/findings?*src=brightwater*")
     assert "dst=" in page.url
@@ -133,3 +154,16 @@ def test_a_number_of_the_matrix_leads_to_its_findings(page: Page, served: tuple[
     page.get_by_role("button", name="Open chain").click()
     page.wait_for_url("**/chain?finding=F-*")
     expect(page.get_by_text("Why this is a crossing")).to_be_visible()
+
+
+def test_a_call_leads_to_its_answers_and_its_findings(page: Page, served: Served) -> None:
+    """Who is asked by a dataset; the chosen call is answered beside the table, with its proof."""
+    page.goto(f"{served.address}/who")
+    wanted = page.get_by_label("Is", exact=True)
+    wanted.fill("postgres://erp/*")
+    wanted.press("Enter")
+    page.wait_for_url("**/who?*is=postgres*")
+    expect(page.get_by_text("Against which asset")).to_be_visible()
+    expect(page.locator("dd", has_text="postgres://erp/").first).to_be_visible()
+    page.get_by_role("button", name="Findings of this trace").click()
+    page.wait_for_url("**/findings?q=*")

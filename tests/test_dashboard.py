@@ -11,6 +11,7 @@ from starlette.datastructures import Headers
 from starlette.testclient import TestClient
 from streamlit.testing.v1 import AppTest
 
+from partywall_analyzer import OPERATOR, get_finding
 from partywall_analyzer.model import (
     Answer,
     Chain,
@@ -25,8 +26,12 @@ from partywall_analyzer.model import (
     Verdict,
     finding_id,
 )
+from partywall_analyzer.responses import respond
+from partywall_analyzer.standing import Kind
 from partywall_analyzer.testing import Log
 from partywall_collector.commands.options import STORE
+from partywall_collector.registry import Tenant
+from partywall_collector.registry.load import write
 from partywall_collector.store import open_store
 from partywall_dashboard import reads
 from partywall_dashboard.app import SCRIPT
@@ -94,6 +99,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The URL of a store with one trace and the findings above."""
     url = f"chdb://{tmp_path_factory.mktemp('dashboard') / 'home'}"
     with open_store(url, role="owner") as store:
+        write([Tenant(id=name) for name in ("acme", "fjord", "maple")], store)
         log = Log(store)
         run = log.agent("acme")
         log.call("acme", parent=run, tool="read_contacts", reads=["crm/contacts"], failed=True)
@@ -124,7 +130,7 @@ def page_of(at: AppTest, page: str, **query: str) -> str:
     at.run()
     for name, value in query.items():
         at.query_params[name] = value
-    at.switch_page(f"pages/{page}.py")
+    at.switch_page(f"views/{page}.py")
     return shown(at.run())
 
 
@@ -325,3 +331,52 @@ def test_a_chain_that_is_no_chain_is_drawn_all_the_same(hops: list[tuple[str, st
     assert len(place(chain, {}).steps) == 2
     assert len(fold(chain).nodes) >= 1
     assert place(Chain(), {}).steps == ()
+
+
+def test_who_is_asked_by_one_key_and_answers_with_its_proof(at: AppTest) -> None:
+    """The key and the tenant stand in the address; the first call is answered beside the table."""
+    text = page_of(at, "who", by="dataset", tenant="acme", **{"is": "crm/*"})
+    for words in (
+        "1 call",
+        "read_contacts (failed)",
+        "For which tenant",
+        "no owner in the registry",
+    ):
+        assert words in text
+    at.selectbox(key="by").set_value("identity")
+    assert "No call matches." in shown(at.run())
+
+
+@pytest.mark.parametrize("page", ["who", "identities", "coverage"])
+def test_a_look_up_of_a_narrow_scope_is_empty(
+    at: AppTest, monkeypatch: pytest.MonkeyPatch, page: str
+) -> None:
+    """A viewer of another tenant learns of no call, no identity and no tenant."""
+    assert "No " not in page_of(at, page)
+    monkeypatch.setenv(TENANTS, "maple")
+    text = shown(at.run())
+    assert any(words in text for words in ("No call", "No identity", "No tool calls"))
+    assert "acme" not in text
+
+
+def test_identities_and_coverage_say_what_is_odd_and_what_is_missing(at: AppTest) -> None:
+    """An identity that nobody registered is told, and a call that lacks what an answer needs."""
+    assert "3 identities" in page_of(at, "identities")
+    at.session_state["note"] = ["ownerless"]
+    assert "1 identity" in shown(at.run())
+    assert "acme" in page_of(at, "coverage")
+
+
+def test_what_was_done_about_a_finding_stands_below_its_chain(at: AppTest, filled: str) -> None:
+    """Each tenant's state and each response are told; where nobody did anything, nothing is."""
+    assert "What was done" not in chain_of(at, FINDINGS["plain"].id)
+    reads.reopen()
+    with open_store(filled, role="owner") as store:
+        found = get_finding(store, OPERATOR, FINDINGS["plain"].id)
+        assert found
+        respond(store, found, Kind.ACK, by="ann", note=HOSTILE)
+    st.cache_data.clear()
+    text = shown(at.run())
+    assert "What was done" in text
+    assert "acme: acknowledged by ann" in text
+    assert not at.markdown

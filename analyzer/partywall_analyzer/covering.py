@@ -1,7 +1,7 @@
 """How much of each tenant's calls can be answered for, and where what is missing is missing."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -134,6 +134,19 @@ class TenantCoverage:
     def percent(self, measure: str) -> float:
         """How many of the calls have it; 100 where there is no call."""
         return 100 * self.having[measure] / self.calls if self.calls else 100.0
+
+    def losses(self) -> Iterator[str]:
+        """What never came, and what was not let in, in words."""
+        if self.lost:
+            spans = "1 numbered span" if self.lost == 1 else f"{self.lost:,} numbered spans"
+            yield f"{spans} never came, in {self.broken:,} of {self.parts:,} stretches of sessions"
+        if self.unclosed:
+            yield (
+                f"{self.unclosed:,} of {self.parts:,} stretches of sessions have no record of "
+                "their end: still open, or their tail is lost"
+            )
+        for reason, spans in sorted(self.quarantined.items()):
+            yield f"{spans:,} refused: {reason} (partywall quarantine list)"
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON object, with the percentages."""

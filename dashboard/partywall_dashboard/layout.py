@@ -19,7 +19,7 @@ SIDE: Final = 20
 LETTER: Final = 6.6
 """The width of a letter of a step, on average."""
 SMALL_LETTER: Final = 5.4
-LABEL: Final = 17
+LABEL: Final = 21
 """Letters that a hop's label shows."""
 PILL: Final = 148
 """The room for the words on a hop through the wall."""

@@ -9,7 +9,9 @@ from partywall_dashboard import reads, text
 from partywall_dashboard.scope import viewer
 from partywall_dashboard.text import ASSETS
 
-HERE = Path(__file__).parent
+# Not `pages`: whoever opened a link before anybody had seen the start page would get it bare.
+VIEWS = Path(__file__).parent / "views"
+
 RANGES = {0: "All", 1: "Last 24 hours", 7: "Last 7 days", 30: "Last 30 days"}
 
 
@@ -26,14 +28,17 @@ def main() -> None:
     page = st.navigation(
         [
             st.Page(
-                HERE / "pages/overview.py",
+                VIEWS / "overview.py",
                 title="Overview",
                 icon=":material/grid_on:",
                 default=True,
             ),
-            st.Page(HERE / "pages/findings.py", title="Findings", icon=":material/rule:"),
+            st.Page(VIEWS / "findings.py", title="Findings", icon=":material/rule:"),
+            st.Page(VIEWS / "who.py", title="Who", icon=":material/person_search:"),
+            st.Page(VIEWS / "identities.py", title="Identities", icon=":material/badge:"),
+            st.Page(VIEWS / "coverage.py", title="Coverage", icon=":material/percent:"),
             st.Page(
-                HERE / "pages/chain.py",
+                VIEWS / "chain.py",
                 title="Chain",
                 icon=":material/conversion_path:",
                 visibility="hidden",

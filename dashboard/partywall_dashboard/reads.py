@@ -1,17 +1,21 @@
 """What the pages read: the analyzer's functions, cached. The scope is part of every cache key."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 import streamlit as st
 
-from partywall_analyzer import findings, waterfall
+from partywall_analyzer import covering, findings, inventory, lookup, waterfall
+from partywall_analyzer.covering import TenantCoverage
 from partywall_analyzer.findings import FindingPage, Scope, TenantPair, Totals, TrendPoint
+from partywall_analyzer.inventory import Identity
+from partywall_analyzer.lookup import WhoRow
 from partywall_analyzer.model import Finding
 from partywall_analyzer.waterfall import TraceSpan
 from partywall_collector.store import Store, open_store
 
 SHOWN: Final = 200
+CALLS: Final = 100
 FRESH: Final = 5
 """Seconds that a list may be old."""
 
@@ -92,3 +96,24 @@ def totals(url: str, scope: Scope, since: datetime | None) -> Totals:
 def trace(url: str, scope: Scope, trace_id: str) -> list[TraceSpan]:
     """The spans of a trace."""
     return waterfall.trace(_open(url), scope, trace_id)
+
+
+@st.cache_data(ttl=FRESH, max_entries=64, show_spinner=False)
+def who(
+    url: str, scope: Scope, keys: tuple[tuple[str, str], ...], *, since: datetime | None
+) -> list[WhoRow]:
+    """The latest calls that match all of some keys of `partywall_analyzer.who`."""
+    asked: dict[str, Any] = dict(keys)
+    return lookup.who(_open(url), scope, since=since, limit=CALLS, **asked)
+
+
+@st.cache_data(ttl=60, max_entries=16, show_spinner=False)
+def identities(url: str, scope: Scope, *, since: datetime | None) -> list[Identity]:
+    """Every identity, the most worrying and most used first."""
+    return inventory.identities(_open(url), scope, since=since)
+
+
+@st.cache_data(ttl=60, max_entries=16, show_spinner=False)
+def coverage(url: str, scope: Scope, *, since: datetime | None) -> list[TenantCoverage]:
+    """How much of each tenant's calls can be answered for."""
+    return covering.coverage(_open(url), scope, since=since)

@@ -128,16 +128,7 @@ def _told(each: TenantCoverage) -> Iterator[str]:
         mended.add(gap.measure)
     if len(each.gaps) > len(gaps):
         yield f"  and {len(each.gaps) - len(gaps)} more; --json has them all"
-    if each.lost:
-        spans = "1 numbered span" if each.lost == 1 else f"{each.lost:,} numbered spans"
-        yield f"  {spans} never came, in {each.broken:,} of {each.parts:,} stretches of sessions"
-    if each.unclosed:
-        yield (
-            f"  {each.unclosed:,} of {each.parts:,} stretches of sessions have no record of their "
-            "end: still open, or their tail is lost"
-        )
-    for reason, spans in sorted(each.quarantined.items()):
-        yield f"  {spans:,} refused: {reason} (partywall quarantine list)"
+    yield from (f"  {line}" for line in each.losses())
 
 
 def _gap(gap: Gap) -> str:

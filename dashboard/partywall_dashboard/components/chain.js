@@ -69,7 +69,7 @@ function hopBack(item, from, to) {
     class: 'hop back', d: `M${x1} ${from.y}C${x1} ${over} ${x2} ${over} ${x2} ${to.y - 2}`, 'marker-end': 'url(#head)',
   });
   line.append(draw('title', {}, `${item.label || 'leads back'} · ${item.proof}`));
-  return [line, item.label ? draw('text', { class: 'label middle', x: (x1 + x2) / 2, y: over + 9 }, cut(item.label, 17)) : null];
+  return [line, item.label ? draw('text', { class: 'label middle', x: (x1 + x2) / 2, y: over + 9 }, cut(item.label, 21)) : null];
 }
 
 function hop(item, from, to, judged, taken) {
@@ -88,7 +88,7 @@ function hop(item, from, to, judged, taken) {
     const curve = [[x1, y1], [x1 + bend, y1], [x2 - bend, y2], [x2, y2]];
     return [line, pill(words, clear(curve, pillWidth(words), taken), judged)];
   }
-  return [line, item.label ? draw('text', { class: 'label', x: x2 - 9, y: y2 - 6 }, cut(item.label, 17)) : null];
+  return [line, item.label ? draw('text', { class: 'label', x: x2 - 9, y: y2 - 6 }, cut(item.label, 21)) : null];
 }
 
 function step(item, selected, choose) {

@@ -5,6 +5,7 @@ from typing import Any
 
 import streamlit as st
 
+from partywall_analyzer import answered
 from partywall_analyzer.model import Answer, Chain, Finding, Hop
 from partywall_analyzer.waterfall import TraceSpan
 from partywall_collector.commands.options import store_url
@@ -13,6 +14,7 @@ from partywall_dashboard.components import draw
 from partywall_dashboard.judged import finding_tags
 from partywall_dashboard.layout import FOLD_ABOVE, colours, fold, lane_of, place
 from partywall_dashboard.scope import viewer
+from partywall_dashboard.tables import responses_table
 
 
 def main() -> None:
@@ -22,7 +24,7 @@ def main() -> None:
     finding = reads.finding(url, scope, wanted) if wanted else None
     if finding is None:
         st.error("No such finding.", icon=":material/search_off:")
-        st.page_link("pages/findings.py", label="All findings", icon=":material/rule:")
+        st.page_link("views/findings.py", label="All findings", icon=":material/rule:")
         return
     finding_tags(finding)
     text.heading(finding.title, finding.sentence)
@@ -30,6 +32,7 @@ def main() -> None:
     traces = list(dict.fromkeys([finding.trace_id, *(ref.trace_id for ref in finding.calls)]))
     tenants = [node.tenant for node in finding.chain.nodes]
     picture(finding, colours(tenants))
+    done_about(finding)
     st.subheader("Trace")
     trace_id = traces[0]
     if len(traces) > 1:
@@ -84,6 +87,18 @@ def rests_on(finding: Finding) -> None:
         text.quiet("Not recorded: " + "; ".join(evidence.missing))
     if evidence.frameworks:
         text.quiet(" · ".join(evidence.frameworks))
+
+
+def done_about(finding: Finding) -> None:
+    """Where each tenant stands with it, and what was done; nothing where nobody did anything."""
+    if not finding.responses:
+        return
+    st.subheader("What was done")
+    for standing in finding.standings:
+        text.quiet(answered.stands(standing))
+    responses_table(finding.responses)
+    for tenant, taken in answered.times_to_revoke(finding.responses).items():
+        text.quiet(f"Revoked for {tenant or 'the operator'} after {answered.span(taken)}.")
 
 
 def step_details(chain: Chain, chosen: str | None) -> None:

@@ -96,7 +96,7 @@ def detail(finding: Finding) -> None:
     text.answers(finding.evidence.answers)
     text.quiet(f"{finding.id} · {text.clock(finding.last_seen)}")
     if st.button("Open chain", type="primary", icon=":material/conversion_path:"):
-        st.switch_page("pages/chain.py", query_params={"finding": finding.id})
+        st.switch_page("views/chain.py", query_params={"finding": finding.id})
 
 
 def nothing(*, filtered: bool) -> None:
@@ -108,7 +108,7 @@ def nothing(*, filtered: bool) -> None:
         )
         return
     st.info("No findings. The overview says what was looked at.", icon=":material/info:")
-    st.page_link("pages/overview.py", label="Overview", icon=":material/grid_on:")
+    st.page_link("views/overview.py", label="Overview", icon=":material/grid_on:")
 
 
 main()

@@ -50,7 +50,7 @@ def main() -> None:
             clicked = draw.matrix(cells, dark=st.context.theme.type == "dark")
             if clicked:
                 st.switch_page(
-                    "pages/findings.py", query_params={"src": clicked[0], "dst": clicked[1]}
+                    "views/findings.py", query_params={"src": clicked[0], "dst": clicked[1]}
                 )
             if left_out:
                 st.caption(f"{text.count(left_out, 'pair')} of tenants with fewer are not shown.")
@@ -64,10 +64,10 @@ def main() -> None:
     page = reads.found(url, scope, since=since, limit=6)
     chosen = findings_table(page.rows, key="start", whole_row=True)
     if chosen is not None:
-        st.switch_page("pages/chain.py", query_params={"finding": chosen.id})
+        st.switch_page("views/chain.py", query_params={"finding": chosen.id})
     if page.total > len(page.rows):
         st.page_link(
-            "pages/findings.py",
+            "views/findings.py",
             label=f"All {text.count(page.total, 'finding')}",
             icon=":material/arrow_forward:",
         )

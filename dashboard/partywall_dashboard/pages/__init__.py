@@ -1,1 +1,0 @@
-"""Overview, findings and chain: each file is one page."""

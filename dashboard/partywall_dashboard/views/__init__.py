@@ -1,0 +1,1 @@
+"""Each file is one page: overview, findings, chain, who, identities, coverage."""
