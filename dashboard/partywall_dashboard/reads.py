@@ -107,13 +107,13 @@ def who(
     return lookup.who(_open(url), scope, since=since, limit=CALLS, **asked)
 
 
-@st.cache_data(ttl=60, max_entries=16, show_spinner=False)
+@st.cache_data(ttl=60, max_entries=16, show_spinner="Counting the calls")
 def identities(url: str, scope: Scope, *, since: datetime | None) -> list[Identity]:
     """Every identity, the most worrying and most used first."""
     return inventory.identities(_open(url), scope, since=since)
 
 
-@st.cache_data(ttl=60, max_entries=16, show_spinner=False)
+@st.cache_data(ttl=60, max_entries=16, show_spinner="Counting the calls")
 def coverage(url: str, scope: Scope, *, since: datetime | None) -> list[TenantCoverage]:
     """How much of each tenant's calls can be answered for."""
     return covering.coverage(_open(url), scope, since=since)
