@@ -4,8 +4,9 @@ A framework, an MCP client and an MCP server may each have told of one call, and
 what only one of them knows.
 """
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any, Final
 
 from partywall_analyzer.chunked import chunked
@@ -50,9 +51,12 @@ def others(store: Store, matched: Iterable[Row], asked: Mapping[str, Any]) -> li
 
 def calls_of(store: Store, rows: Iterable[Row]) -> dict[Ref, Call]:
     """The calls that more than one of some rows describes, by each of their spans."""
-    told = list({ref_of(row): row for row in rows}.values())
-    shared = Counter(key for row in told for key in _keys(row))
-    alike = [row for row in told if any(shared[key] > 1 for key in _keys(row))]
+    groups: defaultdict[tuple[str, ...], list[Row]] = defaultdict(list)
+    for row in rows:
+        for key in _keys(row):
+            groups[key].append(row)
+    doubtful = (row for group in groups.values() if _may_be_one(group) for row in group)
+    alike = list({ref_of(row): row for row in doubtful}.values())
     emitters: dict[Ref, Emitter] = {}
     for some in chunked(alike, _BATCH):
         above = store.rows(statement(_SQL, "above_calls"), _near(some) | {"most": _SPANS})
@@ -102,6 +106,14 @@ def _keys(row: Row) -> Iterable[tuple[str, ...]]:
     yield (*where, "tool", row["tool"])
     if row["call_id"]:
         yield (*where, "call", row["call_id"])
+
+
+def _may_be_one(group: Sequence[Row]) -> bool:
+    """Whether two rows may be one call: one may stand below the other, or they overlap."""
+    if len({row["parent"] for row in group}) > 1:
+        return True
+    order = sorted((row["start_ns"], row["end_ns"]) for row in group)
+    return any(begins <= ended for (_, ended), (begins, _) in pairwise(order))
 
 
 def _told(call: Call, rows: Mapping[Ref, Row]) -> dict[str, Any]:

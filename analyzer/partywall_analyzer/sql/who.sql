@@ -2,10 +2,11 @@
 -- the rows of each key that is no pattern. Wide columns are read for the rows of the answer
 -- only; of a tenant that is named, only the partitions in which it is or was placed.
 SELECT
-    lower(hex(trace_id)) AS trace, lower(hex(span_id)) AS span, tenant_id, session_id, request_id,
-    agent, identity, subject, actor_chain, credential_id, approval_id, policy_id,
-    policy_decision, step, tool, call_id, server, operation, datasets, parties, failed, principal,
-    attestation, arrayDistinct(arrayConcat(argument_terms, values_in)) AS arguments,
+    lower(hex(trace_id)) AS trace, lower(hex(span_id)) AS span,
+    lower(hex(parent_span_id)) AS parent, tenant_id, session_id, request_id, agent, identity,
+    subject, actor_chain, credential_id, approval_id, policy_id, policy_decision, step, tool,
+    call_id, server, operation, datasets, parties, failed, principal, attestation,
+    arrayDistinct(arrayConcat(argument_terms, values_in)) AS arguments,
     toUnixTimestamp64Nano(start_time) AS start_ns, toUnixTimestamp64Nano(end_time) AS end_ns,
     intDiv(start_ns, 1000) AS start_us
 FROM calls
