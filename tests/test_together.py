@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from partywall_analyzer.together import ahead, both, together
+from partywall_analyzer.together import both, together
 
 PATIENCE = 10
 
@@ -83,37 +83,3 @@ def test_an_error_of_one_of_both_waits_for_the_other() -> None:
         with pytest.raises(ValueError, match="one"):
             both(one, other)
         assert done == ["beside"]
-
-
-def test_the_next_is_made_while_one_is_used_and_none_after_it() -> None:
-    """Order holds, and no more than two are there at once, as each may be large."""
-    made: list[int] = []
-    second = threading.Event()
-
-    def make(number: int) -> int:
-        made.append(number)
-        if number == 1:
-            second.set()
-        return number * 10
-
-    seen: list[int] = []
-    for each in ahead(make, range(5)):
-        assert second.wait(PATIENCE)
-        seen.append(each)
-        assert len(made) <= len(seen) + 1
-    assert seen == [0, 10, 20, 30, 40]
-    assert list(ahead(make, [])) == []
-
-
-def test_what_cannot_be_made_is_raised_in_its_turn() -> None:
-    """What was made before it is handed over first."""
-
-    def make(number: int) -> int:
-        if number == 2:
-            raise ValueError("two")
-        return number
-
-    seen: list[int] = []
-    with pytest.raises(ValueError, match="two"):
-        seen.extend(ahead(make, range(5)))
-    assert seen == [0, 1]

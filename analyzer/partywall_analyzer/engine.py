@@ -32,7 +32,6 @@ from partywall_analyzer.parts import Part, judged
 from partywall_analyzer.rules import RuleError, failures, rules
 from partywall_analyzer.source_tools import with_source_tools
 from partywall_analyzer.tables import Tables
-from partywall_analyzer.together import ahead
 from partywall_analyzer.verdict import Judge
 from partywall_analyzer.watermark import Watermark
 from partywall_collector.registry import Registry
@@ -157,19 +156,17 @@ def _findings(
         for part in judged(judge, introductions, calls, candidate):
             by_id[candidate.id].append(part)
 
-    def opened(ids: Sequence[str]) -> tuple[list[list[Part]], Weaves]:
+    made: list[Finding] = []
+    for ids in chunked(list(by_id), _CHUNK):
+        tell("weaving", len(made), len(by_id))
         chunk = [by_id[finding] for finding in ids]
         crossings = [needed(parts, calls) for parts in chunk]
         within = set[str]().union(*map(traces, crossings))
         refs = (ref for each in crossings for ref in named(each))
-        spans = Opened.read(store, calls, within, refs)
+        opened = Opened.read(store, calls, within, refs)
         told = [part.candidate for parts in chunk for part in parts]
-        values = carried(spans.spans, {trace for each in told for trace in woven(each)})
-        return chunk, Weaves(spans, tables.ignored_among(values), canaries)
-
-    made: list[Finding] = []
-    for chunk, weaves in ahead(opened, chunked(list(by_id), _CHUNK)):
-        tell("weaving", len(made), len(by_id))
+        values = carried(opened.spans, {trace for each in told for trace in woven(each)})
+        weaves = Weaves(opened, tables.ignored_among(values), canaries)
         assembler = Assembler(weaves, speaker, calls)
         found = filter(None, map(assembler.finding, chunk))
         made += map(drilled.marked, found)

@@ -1,11 +1,9 @@
 """Runs what need not wait for each other side by side."""
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Iterable
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from typing import TypeVar
 
-_Item = TypeVar("_Item")
 _Made = TypeVar("_Made")
 _Other = TypeVar("_Other")
 
@@ -30,18 +28,3 @@ def both(one: Callable[[], _Made], other: Callable[[], _Other]) -> tuple[_Made, 
     with ThreadPoolExecutor(1, "both") as pool:
         begun = pool.submit(other)
         return one(), begun.result()
-
-
-def ahead(make: Callable[[_Item], _Made], items: Iterable[_Item]) -> Iterator[_Made]:
-    """What is made of each item in turn, while whoever asked is still at the one before.
-
-    Two are there at once at most: the one that was handed over, and the one that is being made.
-    """
-    with ThreadPoolExecutor(1, "ahead") as pool:
-        begun: deque[Future[_Made]] = deque()
-        for item in items:
-            begun.append(pool.submit(make, item))
-            if len(begun) > 1:
-                yield begun.popleft().result()
-        while begun:
-            yield begun.popleft().result()
