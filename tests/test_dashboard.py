@@ -347,6 +347,14 @@ def test_who_is_asked_by_one_key_and_answers_with_its_proof(at: AppTest) -> None
     assert "No call matches." in shown(at.run())
 
 
+@pytest.mark.parametrize("value", ["nonsense", HOSTILE, "", "' OR 1=1 --", "0" * 32, "%", "*"])
+def test_a_look_up_that_is_nonsense_matches_nothing(at: AppTest, value: str) -> None:
+    """Query parameters are input: whatever key and value they name, the page answers."""
+    for key in ("dataset", "trace", value):
+        assert "Who" in page_of(at, "who", by=key, tenant=value, **{"is": value})
+    assert "Identities" in page_of(at, "identities", q=value, tenant=value, kind=value, note=value)
+
+
 @pytest.mark.parametrize("page", ["who", "identities", "coverage"])
 def test_a_look_up_of_a_narrow_scope_is_empty(
     at: AppTest, monkeypatch: pytest.MonkeyPatch, page: str

@@ -20,8 +20,8 @@ Row = Mapping[str, Any]
 
 _SQL: Final = "partywall_analyzer.sql"
 _BATCH: Final = 2_000
-_NEAR: Final = 1_000
-"""So many calls near those that were looked up are held against them."""
+_NEAR: Final = 5_000
+"""So many calls near those that were looked up are held against them, the latest first."""
 
 _SPANS: Final = 5_000
 """So many spans of a trace may lie between those that describe one call."""

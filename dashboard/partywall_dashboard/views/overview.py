@@ -37,15 +37,16 @@ def main() -> None:
     if not totals.findings:
         nothing_yet(totals, limited=since is not None)
         return
-    numbers(totals, len(reads.pairs(url, scope, since)))
+    pairs = reads.pairs(url, scope, since)
+    numbers(totals, sum(pair.from_tenant != pair.to_tenant for pair in pairs))
     left, right = st.columns([5, 3], gap="large")
     with left:
         st.subheader("Who reached whom")
         st.caption(
-            "Crossings that nobody authorised. Row: whose session or data it was. Column: what it "
-            "reached. Click a number."
+            "Findings that nobody authorised. Row: whose session or data it was. Column: what it "
+            "reached; on the diagonal, what is wrong within one tenant. Click a number."
         )
-        cells, left_out = most_crossed(reads.pairs(url, scope, since))
+        cells, left_out = most_crossed(pairs)
         if cells:
             clicked = draw.matrix(cells, dark=st.context.theme.type == "dark")
             if clicked:
@@ -55,7 +56,7 @@ def main() -> None:
             if left_out:
                 st.caption(f"{text.count(left_out, 'pair')} of tenants with fewer are not shown.")
         else:
-            st.success("Every crossing was authorised.", icon=":material/verified_user:")
+            st.success("All that was found was authorised.", icon=":material/verified_user:")
     with right:
         st.subheader("Trend")
         st.caption("By the day they were last seen, authorised ones included.")
@@ -74,7 +75,7 @@ def main() -> None:
 
 
 def most_crossed(pairs: list[TenantPair]) -> tuple[list[tuple[str, str, int]], int]:
-    """The pairs among the sides with the most crossings, and how many pairs are left out."""
+    """The pairs among the sides with the most findings, and how many pairs are left out."""
     sources, targets = Counter[str](), Counter[str]()
     for pair in pairs:
         sources[pair.from_tenant] += pair.n
@@ -94,7 +95,7 @@ def numbers(totals: Totals, pairs: int) -> None:
     open_ = totals.findings - totals.by_verdict[Verdict.AUTHORISED]
     urgent = totals.by_severity[Severity.CRITICAL] + totals.by_severity[Severity.HIGH]
     tiles: list[tuple[str, int, str]] = [
-        ("Crossings, not authorised", open_, f"of {totals.findings:,} in all"),
+        ("Findings, not authorised", open_, f"of {totals.findings:,} in all"),
         ("Critical or high", urgent, f"{totals.by_severity[Severity.CRITICAL]:,} critical"),
         ("Pairs of tenants", pairs, f"{text.count(totals.tenants, 'tenant')} on record"),
         ("Spans recorded", totals.spans, f"{totals.quarantined:,} in quarantine"),
