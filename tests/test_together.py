@@ -2,12 +2,31 @@
 
 import threading
 import time
+from collections.abc import Callable
 
 import pytest
 
 from partywall_analyzer.together import both, together
 
 PATIENCE = 10
+
+
+def _one_that_fails_and_one_beside(
+    done: list[str],
+) -> tuple[Callable[[], None], Callable[[], None]]:
+    """The second ends, and says so, a while after the first has failed."""
+    failed = threading.Event()
+
+    def fail() -> None:
+        failed.set()
+        raise ValueError("one")
+
+    def beside() -> None:
+        assert failed.wait(PATIENCE)
+        time.sleep(0.1)
+        done.append("beside")
+
+    return fail, beside
 
 
 def test_tasks_run_side_by_side() -> None:
@@ -26,17 +45,8 @@ def test_one_at_a_time_keeps_the_order() -> None:
 
 def test_the_first_error_is_raised_when_nothing_runs_any_more() -> None:
     """What runs beside the task that failed ends first, and most that had not begun is left."""
-    failed = threading.Event()
     done: list[str] = []
-
-    def fail() -> None:
-        failed.set()
-        raise ValueError("one")
-
-    def beside() -> None:
-        assert failed.wait(PATIENCE)
-        time.sleep(0.1)
-        done.append("beside")
+    fail, beside = _one_that_fails_and_one_beside(done)
 
     def after() -> None:
         time.sleep(0.05)
@@ -65,21 +75,8 @@ def test_both_run_side_by_side_and_what_they_return_is_told_apart() -> None:
 
 def test_an_error_of_one_of_both_waits_for_the_other() -> None:
     """Whoever catches it may close what both of them use."""
-    failed = threading.Event()
-    done: list[str] = []
-
-    def fail() -> None:
-        failed.set()
-        raise ValueError("one")
-
-    def beside() -> None:
-        assert failed.wait(PATIENCE)
-        time.sleep(0.1)
-        done.append("beside")
-
-    for one, other in ((fail, beside), (beside, fail)):
-        failed.clear()
-        done.clear()
+    for order in (1, -1):
+        done: list[str] = []
         with pytest.raises(ValueError, match="one"):
-            both(one, other)
+            both(*_one_that_fails_and_one_beside(done)[::order])
         assert done == ["beside"]

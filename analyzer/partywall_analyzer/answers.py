@@ -107,11 +107,7 @@ def _identity(call: Mapping[str, Any], known: Known) -> Answer:
     at = moment(call["start_us"])
     wrong = _ended(at, record.issued, record.expires, record.revoked)
     if record.tenant != call["tenant_id"]:
-        wrong = ", ".join(
-            part
-            for part in (f"issued for {clean(known.scope.named(record.tenant))}", wrong)
-            if part
-        )
+        wrong = ", ".join(part for part in (f"issued for {clean(record.tenant)}", wrong) if part)
     life = _life(record.issued, record.expires, record.revoked, known.credentials[record])
     return Answer(question, answer, f"{wrong or 'valid then'}: {life}", not wrong)
 

@@ -11,6 +11,7 @@ from partywall_analyzer.halves import ANOTHER
 from partywall_analyzer.model import EXTERNAL, Finding, Severity, Verdict
 from partywall_analyzer.responses import responses_to
 from partywall_analyzer.standing import LIVE
+from partywall_collector.registry import ANY
 from partywall_collector.store import Store, statement
 
 _SQL: Final = "partywall_analyzer.sql"
@@ -36,7 +37,11 @@ class Scope:
 
     def named(self, tenant: str) -> str:
         """How this reader is told of a tenant: of one that is not in scope under a pseudonym."""
-        return tenant if self.tenants is None or tenant in self.tenants else ANOTHER
+        return tenant if self.sees(tenant) else ANOTHER
+
+    def sees(self, *tenants: str) -> bool:
+        """Whether one of these tenants is in scope; `*`, which is everybody, is for all."""
+        return self.tenants is None or not {ANY, *self.tenants}.isdisjoint(tenants)
 
 
 OPERATOR: Final = Scope(None)

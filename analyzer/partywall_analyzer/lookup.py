@@ -131,15 +131,25 @@ def _told_of(
 def _known(
     store: Store, scope: Scope, rows: Collection[Mapping[str, Any]], at: datetime | None
 ) -> Known:
-    """What the registry said at a time of all that the rows name."""
+    """What the registry said at a time of all that the rows name.
+
+    Of what lies between tenants out of scope it knows nothing: whoever guesses an id learns as much
+    as of one that does not exist.
+    """
     approvals = {row["approval_id"] for row in rows} - {""}
     credentials = {row["credential_id"] for row in rows} - {""}
     datasets = {_pair(entry, "id", 0) for row in rows for entry in row["datasets"]}
+    given = approvals_by_time(store, at=at, names=approvals) if approvals else {}
+    issued = known(store, Credential, at=at, names=credentials) if credentials else {}
     return Known(
         scope,
         Registry(known(store, DatasetOwner, at=at, matching=datasets) if datasets else {}),
-        approvals_by_time(store, at=at, names=approvals) if approvals else {},
-        known(store, Credential, at=at, names=credentials) if credentials else {},
+        {
+            key: versions
+            for key, versions in given.items()
+            if scope.sees(versions[-1][1].tenant, versions[-1][1].grantee)
+        },
+        {record: since for record, since in issued.items() if scope.sees(record.tenant)},
     )
 
 

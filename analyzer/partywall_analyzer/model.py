@@ -307,7 +307,7 @@ def finding_id(rule: str, subject: str, from_tenant: str, to_tenant: str) -> str
     return "F-" + hashlib.blake2b(key, digest_size=12).hexdigest()
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # without slots, which would leave the revision no room
 class Finding:
     """A crossing with its verdict, proof, severity, chain and sentence: one row of `ledger`."""
 

@@ -1,6 +1,6 @@
 """The tables of the pages: names in them are data, never markup."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar, cast
 
 import streamlit as st
@@ -32,14 +32,13 @@ def findings_table(
     }
     if not whole_row:
         del table["agent"], table["id"]
-    state = st.dataframe(  # pyright: ignore[reportUnknownMemberType]  # pandas has no types
+    return _pick(
+        rows,
         table,
-        hide_index=True,
         key=key,
-        height=height or "content",
-        on_select="rerun",
-        selection_mode="single-cell" if whole_row else "single-row-required",
-        column_config={
+        height=height,
+        whole_row=whole_row,
+        columns={
             "severity": st.column_config.MultiselectColumn(
                 "Severity",
                 options=list(PILLS.values()),
@@ -56,7 +55,6 @@ def findings_table(
         },
         alt="Findings, most urgent first",
     )
-    return _chosen(rows, state, whole_row=whole_row)
 
 
 def calls_table(rows: Sequence[WhoRow], *, key: str, height: int | None = None) -> WhoRow | None:
@@ -70,14 +68,12 @@ def calls_table(rows: Sequence[WhoRow], *, key: str, height: int | None = None) 
         "asset": [call.answers[2].answer for call in rows],
         "unproven": [str(count or "") for count in unproven],
     }
-    state = st.dataframe(  # pyright: ignore[reportUnknownMemberType]  # pandas has no types
+    return _pick(
+        rows,
         table,
-        hide_index=True,
         key=key,
-        height=height or "content",
-        on_select="rerun",
-        selection_mode="single-row-required",
-        column_config={
+        height=height,
+        columns={
             "time": st.column_config.DatetimeColumn(
                 "Time", format="YYYY-MM-DD HH:mm:ss", timezone="UTC", width=140
             ),
@@ -91,7 +87,6 @@ def calls_table(rows: Sequence[WhoRow], *, key: str, height: int | None = None) 
         },
         alt="Calls, latest first",
     )
-    return _chosen(rows, state)
 
 
 def identities_table(rows: Sequence[Identity]) -> None:
@@ -137,14 +132,12 @@ def coverage_table(rows: Sequence[TenantCoverage], *, key: str) -> TenantCoverag
         "lost": [each.lost for each in rows],
         "refused": [sum(each.quarantined.values()) for each in rows],
     }
-    state = st.dataframe(  # pyright: ignore[reportUnknownMemberType]  # pandas has no types
+    return _pick(
+        rows,
         table,
-        hide_index=True,
         key=key,
-        height=400 if len(rows) > 10 else "content",
-        on_select="rerun",
-        selection_mode="single-row-required",
-        column_config={
+        height=400 if len(rows) > 10 else None,
+        columns={
             "tenant": st.column_config.TextColumn("Tenant", width=105),
             "calls": st.column_config.NumberColumn("Calls", format="localized", width=58),
             **{
@@ -162,7 +155,6 @@ def coverage_table(rows: Sequence[TenantCoverage], *, key: str) -> TenantCoverag
         },
         alt="Coverage by tenant",
     )
-    return _chosen(rows, state)
 
 
 def gaps_table(rows: Sequence[Gap]) -> None:
@@ -203,8 +195,27 @@ def responses_table(rows: Sequence[Response]) -> None:
     )
 
 
-def _chosen(rows: Sequence[_Row], state: object, *, whole_row: bool = False) -> _Row | None:
-    """The row that was chosen; where one is required, the first if none was yet."""
+def _pick(
+    rows: Sequence[_Row],
+    table: Mapping[str, list[Any]],
+    *,
+    key: str,
+    height: int | None,
+    columns: Mapping[str, Any],
+    alt: str,
+    whole_row: bool = False,
+) -> _Row | None:
+    """Show rows of which one is chosen, the first if none was yet; none yet with `whole_row`."""
+    state = st.dataframe(  # pyright: ignore[reportUnknownMemberType]  # pandas has no types
+        table,
+        hide_index=True,
+        key=key,
+        height=height or "content",
+        on_select="rerun",
+        selection_mode="single-cell" if whole_row else "single-row-required",
+        column_config=columns,
+        alt=alt,
+    )
     selection = cast("dict[str, list[Any]]", cast("dict[str, Any]", state)["selection"])
     cells: list[int] = [row for row, _ in selection["cells"]]
     chosen: list[int] = cells if whole_row else selection["rows"] or [0]
